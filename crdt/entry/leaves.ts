@@ -1,0 +1,101 @@
+import { canonicalJson } from './json-value.ts'
+import type { JsonValue } from './types.ts'
+
+/**
+ * A memory value as leaves under RFC 6901 paths: `{a:{b:1},c:[2]}` is `/a/b` → 1 and `/c` → [2]; `''` is the whole
+ * value. Scalars, arrays and empty objects are leaves. So concurrent edits merge at every depth.
+ */
+export type Leaves = Map<string, JsonValue>
+
+/** @see Leaves */
+export function toLeaves(value: JsonValue): Leaves {
+  const leaves: Leaves = new Map()
+  collect(value, '', leaves)
+  return leaves
+}
+
+function collect(value: JsonValue, path: string, leaves: Leaves): void {
+  if (isLeaf(value)) {
+    leaves.set(path, value)
+    return
+  }
+  for (const [name, member] of Object.entries(value as { readonly [name: string]: JsonValue })) {
+    collect(member, `${path}/${escapeToken(name)}`, leaves)
+  }
+}
+
+function isLeaf(value: JsonValue): boolean {
+  return typeof value !== 'object' || value === null || Array.isArray(value) || Object.keys(value).length === 0
+}
+
+/** Whether a leaf is the mark of an empty object, which deeper paths complete rather than contradict. */
+export function isEmptyObject(value: JsonValue): boolean {
+  return canonicalJson(value) === '{}'
+}
+
+/** Paths that have a deeper live path below them. */
+export function shadowedPaths(paths: Iterable<string>): Set<string> {
+  const all = new Set(paths)
+  const shadowed = new Set<string>()
+  for (const path of all) {
+    for (const ancestor of ancestors(path)) if (all.has(ancestor)) shadowed.add(ancestor)
+  }
+  return shadowed
+}
+
+/** Every proper ancestor of a path, nearest first: `/a/b` has `/a` and `''`. */
+export function* ancestors(path: string): Generator<string> {
+  for (let end = path.lastIndexOf('/'); end >= 0; end = path.lastIndexOf('/', end - 1)) {
+    yield path.slice(0, end)
+    if (end === 0) return
+  }
+}
+
+/** The member names along a path: `/a~1b/c` is `a/b`, `c`. */
+export function namesOf(path: string): string[] {
+  return path
+    .split('/')
+    .slice(1)
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+}
+
+/** Whether a document's root key can be a leaf's path at all. */
+export function isLeafPath(key: string): boolean {
+  return key === '' || key.startsWith('/')
+}
+
+/** The value that leaves make together; where a leaf has deeper ones below it, the deeper ones show. */
+export function fromLeaves(leaves: ReadonlyMap<string, JsonValue>): JsonValue {
+  const shadowed = shadowedPaths(leaves.keys())
+  const root: { value?: JsonValue } = {}
+  // Sorted, so that the members of an object come in one order on every replica.
+  for (const path of [...leaves.keys()].sort()) {
+    if (!shadowed.has(path)) place(root, path, leaves.get(path) as JsonValue)
+  }
+  return root.value ?? null
+}
+
+type Tree = { [name: string]: JsonValue }
+
+function place(root: { value?: JsonValue }, path: string, leaf: JsonValue): void {
+  const names = namesOf(path)
+  const last = names.pop()
+  if (last === undefined) {
+    root.value = leaf
+    return
+  }
+  root.value ??= {}
+  let node = root.value as Tree
+  for (const name of names) {
+    if (!Object.hasOwn(node, name)) define(node, name, {})
+    node = node[name] as Tree
+  }
+  define(node, last, leaf)
+}
+
+// A plain assignment of `__proto__`, which a foreign document may hold, would set the prototype instead.
+function define(node: Tree, name: string, value: JsonValue): void {
+  Object.defineProperty(node, name, { value, writable: true, enumerable: true, configurable: true })
+}
+
+const escapeToken = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1')

@@ -1,0 +1,122 @@
+/**
+ * The replica: all entries of this node in one Level database, with their rows, signatures, feed and digests. Every
+ * commit is one atomic, synced batch.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Scope } from '../entry/index.ts'
+import { MeshError } from '../errors.ts'
+import type { Signer } from '../signing.ts'
+import { interruptedAdoption, runAdoption } from './adoption.ts'
+import { Database } from './database.ts'
+import { digestKey, digestRange, feedRange, metaKey, parseFeedKey, parseKeyTail, sideKey } from './keys.ts'
+import {
+  DATABASE_FORMAT,
+  decodeCounts,
+  decodeDatabase,
+  decodeDigest,
+  encodeCounts,
+  encodeDatabase,
+} from './records.ts'
+import type { Adoption, Replica, ReplicaCounts, ScopeDigest } from './replica.ts'
+import { createSideStore } from './side.ts'
+import { Store } from './store.ts'
+import { DocumentWorkers, type WorkerLimits } from './workers.ts'
+import type { Totals } from './writer.ts'
+
+export type { ChangeSignature } from './records.ts'
+export { packSignatures, unpackSignatures } from './records.ts'
+export type * from './replica.ts'
+export { MAX_SKILL_BYTES } from './skill-content.ts'
+export type { WorkerLimits } from './workers.ts'
+
+export interface ReplicaComponents {
+  readonly signer: Signer
+  /** Unix milliseconds; the system's clock unless given. */
+  readonly now?: () => number
+}
+
+export interface ReplicaInit {
+  /** Folder of the database. */
+  readonly path: string
+  readonly workerLimits?: Partial<WorkerLimits>
+}
+
+const NO_ENTRIES: ReplicaCounts = { memory: 0, skills: 0, deleted: 0, conflicts: 0 }
+
+/** Whether there is a replica in the folder, also a damaged one. */
+export function replicaExists(path: string): boolean {
+  return Database.exists(path)
+}
+
+/**
+ * Makes an empty replica of a mesh; {@link openReplica} then opens it.
+ * @throws {MeshError} `STORAGE_FAILED` (also where there is a database already), `DATABASE_LOCKED`
+ */
+export async function createReplica(
+  path: string,
+  { meshId, records }: Pick<Adoption, 'meshId' | 'records'>,
+): Promise<void> {
+  const database = await Database.create(path)
+  try {
+    await database.write([
+      {
+        key: metaKey('database'),
+        value: encodeDatabase({ format: DATABASE_FORMAT, databaseId: randomBytes(16).toString('hex') }),
+      },
+      { key: metaKey('mesh'), value: Buffer.from(meshId) },
+      { key: metaKey('counts'), value: encodeCounts(NO_ENTRIES) },
+      ...records.map(({ namespace, key, value }) => ({ key: sideKey(namespace, key), value })),
+    ])
+  } finally {
+    await database.close()
+  }
+}
+
+/**
+ * Opens a replica. An interrupted change of mesh is completed first.
+ * @throws {MeshError} `DATABASE_MISSING`, `DATABASE_LOCKED`, `DATABASE_TOO_NEW`, `STORAGE_CORRUPT`, `STORAGE_FAILED`
+ */
+export async function openReplica({ signer, now = Date.now }: ReplicaComponents, init: ReplicaInit): Promise<Replica> {
+  const database = await Database.open(init.path)
+  try {
+    const { databaseId } = await checkFormat(database)
+    const interrupted = await interruptedAdoption(database)
+    if (interrupted !== undefined) await runAdoption(database, signer, interrupted, () => {})
+    const meshId = Buffer.from(await required(database, 'mesh')).toString()
+    const totals = await readTotals(database)
+    const components = { database, side: createSideStore(database), workers: new DocumentWorkers(init.workerLimits), signer, now }
+    return new Store(components, { databaseId, meshId, totals })
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+async function checkFormat(database: Database) {
+  const record = decodeDatabase(await required(database, 'database'))
+  if (record.format > DATABASE_FORMAT) {
+    throw new MeshError(
+      'DATABASE_TOO_NEW',
+      `${database.path} has format ${record.format}; this version knows up to ${DATABASE_FORMAT}`,
+      { hint: 'run the newer openclaw-mesh again; nothing was changed' },
+    )
+  }
+  return record
+}
+
+async function required(database: Database, name: 'database' | 'mesh' | 'counts'): Promise<Uint8Array> {
+  const stored = await database.get(metaKey(name))
+  if (stored === undefined) throw new MeshError('STORAGE_CORRUPT', `${database.path} lacks its record "${name}"`)
+  return stored
+}
+
+async function readTotals(database: Database): Promise<Totals> {
+  const digests = new Map<Scope, ScopeDigest>()
+  const prefix = digestKey('' as Scope)
+  for await (const [key, value] of database.range(digestRange)) {
+    digests.set(parseKeyTail(key, prefix) as Scope, decodeDigest(value))
+  }
+  const lastFeed = await database.lastKey(feedRange(0, Number.MAX_SAFE_INTEGER - 1))
+  const position = lastFeed === undefined ? 0 : parseFeedKey(lastFeed)
+  return { position, counts: decodeCounts(await required(database, 'counts')), digests }
+}

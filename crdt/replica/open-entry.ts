@@ -1,0 +1,64 @@
+import { EntryDocument, type EntryId, type EntryView } from '../entry/index.ts'
+import type { ChangeSignature } from './records.ts'
+
+/**
+ * An entry that is open for writing. Its document is loaded only when it is needed: what a worker merged is stored as it
+ * came, without being opened here.
+ */
+export class OpenEntry {
+  readonly id: EntryId
+  /** The version that the next change builds on; undefined while nothing was ever written. Ahead of the database while
+   * commits are pending. */
+  view: EntryView | undefined
+  signatures: readonly ChangeSignature[]
+  /** Commits of it that are not durable yet; while there are any it must stay open. */
+  pending = 0
+  readonly #actor: string
+  #bytes: Uint8Array | undefined
+  #document: EntryDocument | undefined
+
+  constructor(id: EntryId, actor: string, stored?: { view: EntryView; bytes: Uint8Array; signatures: readonly ChangeSignature[] }) {
+    this.id = id
+    this.#actor = actor
+    this.view = stored?.view
+    this.#bytes = stored?.bytes
+    this.signatures = stored?.signatures ?? []
+  }
+
+  /** The document, to be read. */
+  get document(): EntryDocument {
+    this.#document ??=
+      this.#bytes === undefined
+        ? EntryDocument.create(this.id, this.#actor)
+        : EntryDocument.load(this.id, this.#bytes, this.#actor)
+    return this.#document
+  }
+
+  /** Changes the document with `change`, and moves the view along. Returns the changes that it made. */
+  update(change: (document: EntryDocument) => void): Uint8Array[] {
+    const document = this.document
+    const before = document.heads
+    change(document)
+    this.#bytes = undefined
+    this.view = document.view()
+    return document.changesSince(before)
+  }
+
+  /** Puts a document that was merged elsewhere in the place of this one. */
+  replace(bytes: Uint8Array, view: EntryView): void {
+    this.free()
+    this.#bytes = bytes
+    this.view = view
+  }
+
+  /** The whole document as it is now. */
+  save(): Uint8Array {
+    this.#bytes ??= this.document.save()
+    return this.#bytes
+  }
+
+  free(): void {
+    this.#document?.free()
+    this.#document = undefined
+  }
+}

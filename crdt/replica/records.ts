@@ -1,0 +1,104 @@
+import { decode, encode } from 'cborg'
+import type { EntryId, EntryView, Kind, Row, Scope } from '../entry/index.ts'
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../signing.ts'
+import type { FeedRecord, ReplicaCounts, ScopeDigest, StoredEntry } from './replica.ts'
+
+/** Values of the database, as CBOR. Their keys are in `keys.ts`, their checksum in `database.ts`. */
+
+const HASH_BYTES = 32
+
+/** Format of the database that this code writes. A higher one is refused. */
+export const DATABASE_FORMAT = 1
+
+/** What the database says of itself. */
+export interface DatabaseRecord {
+  readonly format: number
+  /** Random, 32 hex characters: another one after a restore into a new folder. */
+  readonly databaseId: string
+}
+
+/** One author's word for one change. */
+export interface ChangeSignature {
+  /** 32 bytes: the hash of the change. */
+  readonly change: Uint8Array
+  readonly publicKey: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** A document as kept: Automerge's bytes and the signatures of its changes. */
+export interface StoredDocument {
+  readonly bytes: Uint8Array
+  readonly signatures: readonly ChangeSignature[]
+}
+
+export function encodeEntry({ row, updatedAt, heads, conflicts }: EntryView, seq: number): Uint8Array {
+  return encode([row === undefined ? null : JSON.stringify(row), updatedAt, Buffer.concat(heads), conflicts, seq])
+}
+
+export function decodeEntry(id: EntryId, bytes: Uint8Array): StoredEntry & EntryView {
+  const [row, updatedAt, heads, conflicts, seq] = decode(bytes) as [string | null, number, Uint8Array, number, number]
+  return {
+    id,
+    row: row === null ? undefined : (JSON.parse(row) as Row),
+    updatedAt,
+    heads: chunks(heads, HASH_BYTES),
+    conflicts,
+    seq,
+  }
+}
+
+/** Only the version of an {@link encodeEntry}, for readers that need no row. */
+export function decodeHeads(bytes: Uint8Array): Uint8Array[] {
+  const heads = (decode(bytes) as [unknown, unknown, Uint8Array])[2]
+  return chunks(heads, HASH_BYTES)
+}
+
+export function encodeDocument({ bytes, signatures }: StoredDocument): Uint8Array {
+  return encode([bytes, packSignatures(signatures)])
+}
+
+export function decodeDocument(stored: Uint8Array): StoredDocument {
+  const [bytes, signatures] = decode(stored) as [Uint8Array, Uint8Array]
+  return { bytes, signatures: unpackSignatures(signatures) }
+}
+
+/** Signatures in a row, 128 bytes each: change hash, public key, signature. */
+export function packSignatures(signatures: readonly ChangeSignature[]): Uint8Array {
+  return Buffer.concat(signatures.flatMap(({ change, publicKey, signature }) => [change, publicKey, signature]))
+}
+
+/** Undoes {@link packSignatures}; a torn last one is left out, and then verifies as missing. */
+export function unpackSignatures(packed: Uint8Array): ChangeSignature[] {
+  const keyEnd = HASH_BYTES + PUBLIC_KEY_BYTES
+  return chunks(packed, keyEnd + SIGNATURE_BYTES).map((one) => ({
+    change: one.subarray(0, HASH_BYTES),
+    publicKey: one.subarray(HASH_BYTES, keyEnd),
+    signature: one.subarray(keyEnd),
+  }))
+}
+
+export function encodeFeed({ id, via }: FeedRecord): Uint8Array {
+  return encode([id.kind, id.scope, id.key, via ?? null])
+}
+
+export function decodeFeed(seq: number, bytes: Uint8Array): FeedRecord {
+  const [kind, scope, key, via] = decode(bytes) as [Kind, Scope, string, string | null]
+  return { seq, id: { kind, scope, key }, via: via ?? undefined }
+}
+
+export const encodeDigest = ({ digest, items }: ScopeDigest): Uint8Array => encode([digest, items])
+
+export function decodeDigest(bytes: Uint8Array): ScopeDigest {
+  const [digest, items] = decode(bytes) as [Uint8Array, number]
+  return { digest, items }
+}
+
+export const encodeCounts = (counts: ReplicaCounts): Uint8Array => encode(counts)
+export const decodeCounts = (bytes: Uint8Array): ReplicaCounts => decode(bytes) as ReplicaCounts
+export const encodeDatabase = (record: DatabaseRecord): Uint8Array => encode(record)
+export const decodeDatabase = (bytes: Uint8Array): DatabaseRecord => decode(bytes) as DatabaseRecord
+
+function chunks(bytes: Uint8Array, size: number): Uint8Array[] {
+  const whole = Math.floor(bytes.length / size)
+  return Array.from({ length: whole }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+}

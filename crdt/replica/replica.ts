@@ -1,0 +1,186 @@
+import type { ChangeSignature } from './records.ts'
+import type { Conflict, EntryId, JsonValue, Kind, MemoryRow, Revision, Row, Scope, SkillRow } from '../entry/index.ts'
+
+/** An entry as stored: its row and what the replica keeps beside it. Reading one never opens a document. */
+export interface StoredEntry {
+  readonly id: EntryId
+  /** The row, or undefined while the entry is deleted. */
+  readonly row: Row | undefined
+  /** Sorted change hashes (32 bytes each) that name this version of the document. */
+  readonly heads: readonly Uint8Array[]
+  /** At how many places concurrent writes disagree. */
+  readonly conflicts: number
+  /** Feed position of the latest commit to this entry. */
+  readonly seq: number
+}
+
+/** One commit in the feed. */
+export interface FeedRecord {
+  readonly seq: number
+  readonly id: EntryId
+  /** The peer (its libp2p id as text) that the change came through, or undefined for a local write. */
+  readonly via: string | undefined
+}
+
+/** A commit as listeners get it, with what a peer needs to have it too. */
+export interface Commit extends FeedRecord {
+  /** The changes that it added, dependencies first. Empty when only signatures came. */
+  readonly changes: readonly Uint8Array[]
+  readonly signatures: readonly ChangeSignature[]
+}
+
+/** What a local write did. */
+export interface WriteResult<R extends Row = Row> {
+  readonly row: R
+  readonly seq: number
+}
+
+export interface ListOptions {
+  readonly scope?: Scope
+  /** Only keys or names that begin with this text. */
+  readonly prefix?: string
+  /** At most this many rows. */
+  readonly limit?: number
+  readonly signal?: AbortSignal
+}
+
+export interface MemoryPut {
+  readonly scope: Scope
+  readonly key: string
+  readonly value: JsonValue
+  readonly nodeId: string
+}
+
+/** At least one of `content` and `path` is given; what is not given is removed. */
+export interface SkillPut {
+  readonly scope: Scope
+  readonly name: string
+  readonly nodeId: string
+  readonly content?: string | undefined
+  readonly path?: string | undefined
+}
+
+/** Counts for people: live entries, those deleted but known, and places in conflict. */
+export interface ReplicaCounts {
+  readonly memory: number
+  readonly skills: number
+  readonly deleted: number
+  readonly conflicts: number
+}
+
+/** What is shared, in one value: equal digests mean equal replicas. */
+export interface ScopeDigest {
+  /** 32 bytes. */
+  readonly digest: Uint8Array
+  /** How many items, deleted entries included. */
+  readonly items: number
+}
+
+/**
+ * What API, files and other readers and local writers use of a replica. (Reconciliation uses more: `sync.ts`.)
+ * Every write resolves when it is durable; until then nobody can read it.
+ */
+export interface EntryStore {
+  /** Feed position of the latest durable commit; 0 while there is none. */
+  readonly position: number
+  get(id: EntryId): Promise<StoredEntry | undefined>
+  /** Live entries in order of scope, then key, from one consistent snapshot. */
+  list(kind: Kind, options?: ListOptions): AsyncIterable<StoredEntry>
+  /**
+   * Writes the difference between what is shown and `value`.
+   * @throws {MeshError} `KEY_INVALID`, `VALUE_INVALID`, `VALUE_TOO_LARGE`, `STORAGE_FAILED` (nothing was written)
+   */
+  putMemory(put: MemoryPut): Promise<WriteResult<MemoryRow>>
+  /** As {@link putMemory}, for a skill. @throws {MeshError} also `SKILL_TOO_LARGE`, `NAME_INVALID` */
+  putSkill(put: SkillPut): Promise<WriteResult<SkillRow>>
+  /** Deletes an entry. Returns false, and writes nothing, where there is no live entry. */
+  remove(id: EntryId, nodeId: string): Promise<boolean>
+  /**
+   * Takes in an entry of an earlier tool: last write wins by `at` (Unix seconds; undefined counts as now), and what is
+   * live and equal writes nothing. Made so that several nodes that take in the same make the same change.
+   */
+  importMemory(put: MemoryPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'>
+  importSkill(put: SkillPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'>
+  history(id: EntryId): Promise<Revision[]>
+  conflicts(id: EntryId): Promise<Conflict[]>
+  /** Commits after `after`, oldest first, until the position at which it was called; again from there for more. */
+  feed(after: number, limit?: number): AsyncIterable<FeedRecord>
+  /** Called after each durable group of commits, in order. Returns the way to stop. A listener must not throw. */
+  onCommit(listener: (commits: readonly Commit[]) => void): () => void
+  counts(): ReplicaCounts
+  /** Digest of all scopes but `node`, or of those given. */
+  digest(scopes?: readonly Scope[]): ScopeDigest
+}
+
+/** An entry on its way between replicas: changes with the signatures that vouch for them. */
+export interface Transfer {
+  readonly id: EntryId
+  /** Encoded changes, dependencies first; all of the entry, or those that the receiver is thought to lack. */
+  readonly changes: readonly Uint8Array[]
+  /** 128 bytes each: change hash, public key, signature. */
+  readonly signatures: Uint8Array
+}
+
+/**
+ * What became of a transfer. `applied`: new here and durable now; `known`: nothing new in it; `refused`: against a rule
+ * that holds on every node; `incomplete`: builds on changes that are not here, or could not be opened within limits.
+ */
+export type ApplyOutcome =
+  | { readonly id: EntryId; readonly outcome: 'applied' | 'known' }
+  | { readonly id: EntryId; readonly outcome: 'refused' | 'incomplete'; readonly code: string; readonly message: string }
+
+/** An entry's version as reconciliation compares it. */
+export interface Item {
+  readonly id: EntryId
+  /** 32 bytes: keyed hash of entry and heads. */
+  readonly item: Uint8Array
+}
+
+/** A change of side records that is written together with others, or not at all. */
+export interface SideWrite {
+  readonly namespace: string
+  readonly key: string
+  /** Undefined deletes. */
+  readonly value: Uint8Array | undefined
+}
+
+/** Small durable records of other parts (roster, checkpoints, addresses), each under a namespace of its own. */
+export interface SideStore {
+  get(namespace: string, key: string): Promise<Uint8Array | undefined>
+  list(namespace: string): Promise<{ key: string; value: Uint8Array }[]>
+  /** All or nothing. @throws {MeshError} `STORAGE_FAILED` */
+  write(writes: readonly SideWrite[]): Promise<void>
+}
+
+/** What becomes of a replica that changes its mesh; see `adopt`. */
+export interface Adoption {
+  readonly meshId: string
+  /** Namespaces that are emptied in the last batch: what they say holds for the old mesh only. */
+  readonly forget: readonly string[]
+  /** Side records written in the last batch. */
+  readonly records: readonly (SideWrite & { readonly value: Uint8Array })[]
+}
+
+/** A replica as reconciliation and pairing use it. */
+export interface Replica extends EntryStore {
+  readonly meshId: string
+  /** Random; another one after a restore or a new start from nothing. 32 hex characters. */
+  readonly databaseId: string
+  readonly side: SideStore
+  /** Whose signatures count from now on: every member that the roster ever listed. */
+  setAuthors(publicKeys: readonly Uint8Array[]): void
+  /** Items of all shared entries (every scope but `node`), from one snapshot. */
+  items(): AsyncIterable<Item>
+  /** Items of the shared entries that were committed after `position`, save what only came through `notVia`. */
+  itemsSince(position: number, notVia?: string): AsyncIterable<Item>
+  /** The whole entry for a peer, or undefined where there is none. A `node` entry is never given. */
+  transfer(id: EntryId): Promise<Transfer | undefined>
+  /** Vets foreign entries in a worker and takes in what stands; outcomes in order. @throws {MeshError} `STORAGE_FAILED` */
+  apply(transfers: readonly Transfer[], via: string): Promise<ApplyOutcome[]>
+  /**
+   * Makes this replica part of another mesh: signs every change anew for it, and in the last batch switches the mesh id
+   * and writes `records`. Local writes wait meanwhile. Resumed at the next opening when it was interrupted.
+   */
+  adopt(adoption: Adoption, onProgress?: (done: number, total: number) => void): Promise<number>
+  close(): Promise<void>
+}

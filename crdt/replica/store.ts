@@ -1,0 +1,320 @@
+import {
+  type Authorship,
+  type Conflict,
+  type EntryContent,
+  type EntryDocument,
+  type EntryId,
+  type Kind,
+  type MemoryRow,
+  NODE_SCOPE,
+  parseEntryId,
+  parseJsonValue,
+  parseNodeId,
+  type Revision,
+  type Scope,
+  type SkillRow,
+} from '../entry/index.ts'
+import { MeshError } from '../errors.ts'
+import { changeMessage, type Signer } from '../signing.ts'
+import { combine, itemOf } from '../summary/index.ts'
+import { newAdoption, runAdoption } from './adoption.ts'
+import type { Database } from './database.ts'
+import { Documents } from './documents.ts'
+import { failed, merge, vetTask } from './foreign.ts'
+import { importDecision } from './import.ts'
+import type { OpenEntry } from './open-entry.ts'
+import { getEntry, itemsSince, listEntries, readFeed, readTransfer, sharedItems } from './reading.ts'
+import type { ChangeSignature } from './records.ts'
+import type {
+  Adoption,
+  ApplyOutcome,
+  Commit,
+  FeedRecord,
+  Item,
+  ListOptions,
+  MemoryPut,
+  Replica,
+  ReplicaCounts,
+  ScopeDigest,
+  SideStore,
+  SkillPut,
+  StoredEntry,
+  Transfer,
+  WriteResult,
+} from './replica.ts'
+import { parseSkillContent } from './skill-content.ts'
+import type { Vetted } from './vet.ts'
+import type { WorkerOutcome } from './worker.ts'
+import type { DocumentWorkers } from './workers.ts'
+import { type Totals, Writer } from './writer.ts'
+
+export interface StoreComponents {
+  readonly database: Database
+  readonly side: SideStore
+  readonly workers: DocumentWorkers
+  readonly signer: Signer
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+export interface StoreInit {
+  readonly databaseId: string
+  readonly meshId: string
+  readonly totals: Totals
+}
+
+/** {@link Replica} over a {@link Database}. */
+export class Store implements Replica {
+  readonly databaseId: string
+  readonly side: SideStore
+  readonly #components: StoreComponents
+  readonly #documents: Documents
+  readonly #writer: Writer
+  readonly #listeners = new Set<(commits: readonly Commit[]) => void>()
+  #meshId: string
+  #authors: readonly Uint8Array[]
+  #adopting: Promise<unknown> | undefined
+
+  constructor(components: StoreComponents, init: StoreInit) {
+    this.#components = components
+    this.databaseId = init.databaseId
+    this.side = components.side
+    this.#meshId = init.meshId
+    this.#authors = [components.signer.publicKey]
+    this.#documents = new Documents(components.database)
+    this.#writer = new Writer(components.database, {
+      totals: init.totals,
+      item: (id, heads) => itemOf(this.#meshId, id, heads),
+      onCommit: (commits) => {
+        for (const listener of this.#listeners) listener(commits)
+      },
+      onFailure: () => this.#documents.dropAll(),
+    })
+  }
+
+  get meshId(): string {
+    return this.#meshId
+  }
+
+  get position(): number {
+    return this.#writer.totals.position
+  }
+
+  get(id: EntryId): Promise<StoredEntry | undefined> {
+    return getEntry(this.#components.database, id)
+  }
+
+  list(kind: Kind, options: ListOptions = {}): AsyncIterable<StoredEntry> {
+    return listEntries(this.#components.database, kind, options)
+  }
+
+  feed(after: number, limit?: number): AsyncIterable<FeedRecord> {
+    return readFeed(this.#components.database, after, this.position, limit)
+  }
+
+  counts(): ReplicaCounts {
+    return this.#writer.totals.counts
+  }
+
+  digest(scopes?: readonly Scope[]): ScopeDigest {
+    const { digests } = this.#writer.totals
+    const chosen = scopes ?? [...digests.keys()].filter((scope) => scope !== NODE_SCOPE)
+    const sums = chosen.flatMap((scope) => digests.get(scope) ?? [])
+    return {
+      digest: combine(sums.map(({ digest }) => digest)),
+      items: sums.reduce((total, { items }) => total + items, 0),
+    }
+  }
+
+  onCommit(listener: (commits: readonly Commit[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async putMemory(put: MemoryPut): Promise<WriteResult<MemoryRow>> {
+    const id = parseEntryId('memory', put.scope, put.key)
+    const content: EntryContent = { kind: 'memory', value: parseJsonValue(put.value) }
+    const { entry, seq } = await this.#put(id, content, put.nodeId)
+    return { row: entry as MemoryRow, seq }
+  }
+
+  async putSkill(put: SkillPut): Promise<WriteResult<SkillRow>> {
+    const id = parseEntryId('skill', put.scope, put.name)
+    const content: EntryContent = { kind: 'skill', ...parseSkillContent(put) }
+    const { entry, seq } = await this.#put(id, content, put.nodeId)
+    return { row: entry as SkillRow, seq }
+  }
+
+  async remove(id: EntryId, nodeId: string): Promise<boolean> {
+    const author = this.#author(nodeId)
+    const done = await this.#change(id, (document) => document.remove(author))
+    return done !== undefined
+  }
+
+  importMemory(put: MemoryPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'> {
+    const id = parseEntryId('memory', put.scope, put.key)
+    return this.#import(id, { kind: 'memory', value: parseJsonValue(put.value) }, put.nodeId, at)
+  }
+
+  importSkill(put: SkillPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'> {
+    const id = parseEntryId('skill', put.scope, put.name)
+    return this.#import(id, { kind: 'skill', ...parseSkillContent(put) }, put.nodeId, at)
+  }
+
+  history(id: EntryId): Promise<Revision[]> {
+    return this.#documents.withEntry(id, (entry) => entry.document.history())
+  }
+
+  conflicts(id: EntryId): Promise<Conflict[]> {
+    return this.#documents.withEntry(id, (entry) => entry.document.conflicts())
+  }
+
+  setAuthors(publicKeys: readonly Uint8Array[]): void {
+    this.#authors = publicKeys
+  }
+
+  items(): AsyncIterable<Item> {
+    return sharedItems(this.#components.database, this.#meshId)
+  }
+
+  itemsSince(position: number, notVia?: string): AsyncIterable<Item> {
+    return itemsSince(this.#components.database, this.#meshId, { after: position, until: this.position, notVia })
+  }
+
+  async transfer(id: EntryId): Promise<Transfer | undefined> {
+    return id.scope === NODE_SCOPE ? undefined : readTransfer(this.#components.database, id)
+  }
+
+  async apply(transfers: readonly Transfer[], via: string): Promise<ApplyOutcome[]> {
+    const { workers, database } = this.#components
+    const meshId = this.#meshId
+    const tasks = await Promise.all(
+      transfers.map((transfer) => vetTask(database, transfer).catch((error: unknown) => error)),
+    )
+    const sound = tasks.filter((task) => !(task instanceof Error)) as Awaited<ReturnType<typeof vetTask>>[]
+    const verdicts = await workers.vet(sound, { meshId, authors: this.#authors })
+    return Promise.all(
+      transfers.map(({ id }, i): ApplyOutcome | Promise<ApplyOutcome> => {
+        const task = tasks[i]
+        if (task instanceof MeshError) return failed(id, task.code, task.message)
+        if (task instanceof Error) throw task
+        const verdict = verdicts[sound.indexOf(task as (typeof sound)[number])] as WorkerOutcome
+        if ('code' in verdict) return failed(id, verdict.code, verdict.message)
+        return this.#take({ id, meshId, via }, verdict.vetted)
+      }),
+    )
+  }
+
+  async adopt(adoption: Adoption, onProgress?: (done: number, total: number) => void): Promise<number> {
+    while (this.#adopting !== undefined) await this.#adopting
+    const run = this.#adopt(adoption, onProgress)
+    this.#adopting = run.catch(() => {})
+    try {
+      return await run
+    } finally {
+      this.#adopting = undefined
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#documents.idle()
+    await this.#writer.drained()
+    await this.#components.workers.close()
+    this.#documents.close()
+    await this.#components.database.close()
+  }
+
+  async #adopt(adoption: Adoption, onProgress?: (done: number, total: number) => void): Promise<number> {
+    await this.#documents.idle()
+    await this.#writer.drained()
+    const { database, signer } = this.#components
+    const { counts, position } = this.#writer.totals
+    const total = counts.memory + counts.skills + counts.deleted
+    const { digests, entries } = await runAdoption(database, signer, newAdoption(adoption), (done) =>
+      onProgress?.(done, total),
+    )
+    // What is open holds signatures for the old mesh.
+    this.#documents.dropAll()
+    this.#meshId = adoption.meshId
+    this.#writer.reset({ counts, position, digests })
+    return entries
+  }
+
+  async #put(id: EntryId, content: EntryContent, nodeId: string): Promise<{ entry: unknown; seq: number }> {
+    const author = this.#author(nodeId)
+    const done = await this.#change(id, (document) => document.put(content, author))
+    if (done === undefined) throw new Error('impossible: a put always makes a change')
+    return { entry: done.view.row, seq: done.seq }
+  }
+
+  async #import(id: EntryId, content: EntryContent, nodeId: string, at: number | undefined) {
+    const now = Math.floor(this.#components.now() / 1000)
+    const name = parseNodeId(nodeId)
+    let decision: ReturnType<typeof importDecision> | undefined
+    await this.#change(id, (document, { view }) => {
+      decision = importDecision(view, content, at, now)
+      return decision.outcome === 'taken' ? document.putDerived(content, { nodeId: name, at: decision.at }) : undefined
+    })
+    return decision?.outcome ?? 'older'
+  }
+
+  #author(nodeId: string): Authorship {
+    return { nodeId: parseNodeId(nodeId), at: Math.floor(this.#components.now() / 1000) }
+  }
+
+  /** Lets `change` write; resolves when that is durable, or with undefined when it wrote nothing. */
+  async #change(id: EntryId, change: (document: EntryDocument, entry: OpenEntry) => string | undefined) {
+    // No await between this and the entry's queue: an adoption that begins waits for what is queued.
+    while (this.#adopting !== undefined) await this.#adopting
+    const written = await this.#documents.withEntry(id, (entry) => {
+      const before = entry.view
+      let hash: string | undefined
+      const changes = entry.update((document) => {
+        hash = change(document, entry)
+      })
+      if (hash === undefined || entry.view === undefined) {
+        entry.view = before
+        return undefined
+      }
+      const signatures = [this.#sign(id, hash)]
+      entry.signatures = [...entry.signatures, ...signatures]
+      return { view: entry.view, seq: this.#commit(entry, before, { changes, signatures, via: undefined }) }
+    })
+    return written === undefined ? undefined : { view: written.view, seq: await written.seq }
+  }
+
+  async #take({ id, meshId, via }: { id: EntryId; meshId: string; via: string }, vetted: Vetted): Promise<ApplyOutcome> {
+    while (this.#adopting !== undefined) await this.#adopting
+    if (this.#meshId !== meshId) return failed(id, 'CHANGE_UNSIGNED', 'signed for the mesh that this node has left')
+    const written = await this.#documents.withEntry(id, (entry) => {
+      const before = entry.view
+      const news = merge(entry, vetted)
+      return news === undefined ? undefined : { seq: this.#commit(entry, before, { ...news, via }) }
+    })
+    await written?.seq
+    return { id, outcome: written === undefined ? 'known' : 'applied' }
+  }
+
+  #sign(id: EntryId, hash: string): ChangeSignature {
+    const { signer } = this.#components
+    const change = Buffer.from(hash, 'hex')
+    const signature = signer.signChange(changeMessage(this.#meshId, id, change))
+    return { change, publicKey: signer.publicKey, signature }
+  }
+
+  #commit(entry: OpenEntry, before: OpenEntry['view'], news: Pick<Commit, 'changes' | 'signatures' | 'via'>) {
+    if (entry.view === undefined) throw new Error('impossible: a commit has a version')
+    entry.pending++
+    return this.#writer
+      .commit({
+        id: entry.id,
+        before,
+        after: entry.view,
+        document: () => ({ bytes: entry.save(), signatures: entry.signatures }),
+        ...news,
+      })
+      .finally(() => {
+        entry.pending--
+      })
+  }
+}

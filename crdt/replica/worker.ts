@@ -1,0 +1,30 @@
+import { parentPort } from 'node:worker_threads'
+import { MeshError } from '../errors.ts'
+import { type Vetted, type VetRules, type VetTask, vet } from './vet.ts'
+
+/** What `workers.ts` sends to a worker. A worker that meets an error outside the bytes' fault ends, and is replaced. */
+export interface WorkerJob {
+  readonly tasks: readonly VetTask[]
+  readonly rules: VetRules
+}
+
+/** The outcome of one task, in the order of the job's tasks. */
+export type WorkerOutcome = { readonly vetted: Vetted } | { readonly code: string; readonly message: string }
+
+parentPort?.on('message', (job: WorkerJob) => {
+  parentPort?.postMessage(job.tasks.map((task) => outcome(task, job.rules)))
+})
+
+function outcome(task: VetTask, rules: VetRules): WorkerOutcome {
+  try {
+    return { vetted: vet(task, rules) }
+  } catch (error) {
+    if (!(error instanceof MeshError) || isTrap(error.cause)) throw error
+    return { code: error.code, message: error.message }
+  }
+}
+
+/** Automerge refuses bytes with a RangeError. Anything else is a WASM module that no later call can use. */
+function isTrap(cause: unknown): boolean {
+  return cause !== undefined && !(cause instanceof RangeError)
+}
