@@ -1,0 +1,84 @@
+import { MeshError } from '../../crdt/errors.ts'
+import { Link } from '../sync/link.ts'
+import { PROTOCOLS } from '../sync/wire.ts'
+import type { Channel, PeerId, Transport } from '../transport.ts'
+import { evaluateRoster, parseRecord, type Roster, type RosterRecord } from '../roster/index.ts'
+import { publicKeyOf } from '../libp2p/identity.ts'
+import type { Invitations } from './invitations.ts'
+import type { Ticket } from './ticket.ts'
+
+/** How long the inviting node may take to answer, in milliseconds. */
+const ANSWER_MS = 20_000
+
+/** What the inviting side needs to take somebody in. */
+export interface WelcomeComponents {
+  readonly roster: Roster
+  readonly invitations: Invitations
+}
+
+/**
+ * Serves a machine that comes with a ticket: makes it a member under the name that it gives, and uses the ticket up, in
+ * one batch. A machine whose answer was lost may come again with the same ticket.
+ */
+export async function welcome({ roster, invitations }: WelcomeComponents, channel: Channel): Promise<void> {
+  const link = new Link(channel, ANSWER_MS)
+  const { secret, name } = await link.expect('join')
+  try {
+    invitations.check(secret, link.peer)
+    const key = Buffer.from(publicKeyOf(link.peer)).toString('hex')
+    if (roster.member(key) === undefined) {
+      refuseTakenName(roster, key, name)
+      const record = roster.sign({ type: 'add', member: key, name })
+      await roster.add([record], [invitations.use(secret, link.peer)])
+    }
+    await link.send({ type: 'welcome', meshId: roster.meshId, records: roster.records.map(({ bytes }) => bytes) })
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error
+    await link.send({ type: 'refused', code: error.code, message: error.message })
+  }
+}
+
+function refuseTakenName(roster: Roster, key: string, name: string): void {
+  const holder = roster.members.find((member) => member.name === name && member.key !== key)
+  if (holder === undefined) return
+  throw new MeshError('NAME_TAKEN', `nodeId: the mesh has a member "${name}" already`, {
+    field: 'nodeId',
+    hint: 'give this machine another nodeId in its config (or MESH_NODE_ID), restart its daemon, and join again',
+  })
+}
+
+export interface KnockComponents {
+  readonly transport: Pick<Transport, 'self' | 'dial' | 'open'>
+}
+
+/**
+ * Goes to the inviting node with a ticket. Returns the records of the mesh that now lists this node.
+ * @throws {MeshError} `PEER_UNREACHABLE`, what the inviting node refuses (`TICKET_USED` …), `ROSTER_INVALID`
+ */
+export async function knock(
+  { transport }: KnockComponents,
+  ticket: Ticket,
+  name: string,
+  signal?: AbortSignal,
+): Promise<RosterRecord[]> {
+  const options = signal === undefined ? {} : { signal }
+  await transport.dial(ticket.peer, ticket.addresses, options)
+  const link = new Link(await transport.open(ticket.peer, PROTOCOLS.join, options), ANSWER_MS)
+  try {
+    await link.send({ type: 'join', secret: ticket.secret, name })
+    const { meshId, records } = await link.expect('welcome')
+    return checkWelcome(ticket, transport.self, meshId, records.map(parseRecord))
+  } finally {
+    await link.close()
+  }
+}
+
+// The ticket named the mesh before anybody answered: nobody can lead this node into another one.
+function checkWelcome(ticket: Ticket, self: PeerId, meshId: string, records: RosterRecord[]): RosterRecord[] {
+  const state = evaluateRoster(ticket.meshId, records)
+  const key = Buffer.from(publicKeyOf(self)).toString('hex')
+  if (meshId !== ticket.meshId || !state.members.has(key)) {
+    throw new MeshError('ROSTER_INVALID', 'the inviting node sent a roster of another mesh, or one without this node')
+  }
+  return records
+}

@@ -1,0 +1,95 @@
+import { MeshError } from '../../crdt/errors.ts'
+import type { Channel, PeerId } from '../transport.ts'
+import { decodeMessage, encodeMessage, type Message, type MessageType } from './wire.ts'
+
+/** How long a peer may be silent while an answer is due, in milliseconds: as long as it may take to vet a large entry. */
+const SILENCE_MS = 60_000
+/** Length prefix of a frame, counted as traffic. */
+const FRAME_HEADER_BYTES = 4
+
+type Of<T extends MessageType> = Extract<Message, { type: T }>
+
+/** Traffic of a link, framing included. */
+export interface Traffic {
+  bytesSent: number
+  bytesReceived: number
+  /** How often this side waited for an answer to what it had sent. */
+  roundTrips: number
+}
+
+/** Messages over a channel, with a time limit on silence and a count of what went over it. */
+export class Link {
+  readonly peer: PeerId
+  readonly traffic: Traffic = { bytesSent: 0, bytesReceived: 0, roundTrips: 0 }
+  readonly #channel: Channel
+  readonly #frames: AsyncIterator<Uint8Array>
+  readonly #silenceMs: number
+  #owed = false
+
+  constructor(channel: Channel, silenceMs: number = SILENCE_MS) {
+    this.#channel = channel
+    this.peer = channel.peer
+    this.#frames = channel.frames[Symbol.asyncIterator]()
+    this.#silenceMs = silenceMs
+  }
+
+  /** Resolves when the transport wants more. */
+  async send(message: Message): Promise<void> {
+    const frame = encodeMessage(message)
+    this.traffic.bytesSent += frame.length + FRAME_HEADER_BYTES
+    this.#owed = true
+    await this.#channel.send(frame)
+  }
+
+  /**
+   * The next message, which must be of one of `types`; undefined when the peer has closed its side.
+   * @throws {MeshError} `PEER_SILENT`, `MESSAGE_INVALID`, `MESSAGE_UNEXPECTED`, what the peer refused, or the channel's
+   */
+  async receive<T extends MessageType>(...types: readonly T[]): Promise<Of<T> | undefined> {
+    if (this.#owed) this.traffic.roundTrips++
+    this.#owed = false
+    return this.#read(await this.#nextFrame(), types)
+  }
+
+  /** As {@link receive}, where the peer may be silent for as long as it likes. */
+  async receiveIdle<T extends MessageType>(...types: readonly T[]): Promise<Of<T> | undefined> {
+    const { value, done } = await this.#frames.next()
+    return this.#read(done ? undefined : value, types)
+  }
+
+  #read<T extends MessageType>(frame: Uint8Array | undefined, types: readonly T[]): Of<T> | undefined {
+    if (frame === undefined) return undefined
+    this.traffic.bytesReceived += frame.length + FRAME_HEADER_BYTES
+    const message = decodeMessage(frame)
+    if (isOf(message, types)) return message
+    if (message.type === 'refused') throw new MeshError(message.code, message.message)
+    throw new MeshError('MESSAGE_UNEXPECTED', `"${message.type}" where ${types.join(' or ')} was due`)
+  }
+
+  /** As {@link receive}, where the peer has no reason to close yet. @throws {MeshError} also `CHANNEL_CLOSED` */
+  async expect<T extends MessageType>(...types: readonly T[]): Promise<Of<T>> {
+    const message = await this.receive(...types)
+    if (message === undefined) throw new MeshError('CHANNEL_CLOSED', 'the peer closed before it had answered')
+    return message
+  }
+
+  close(): Promise<void> {
+    return this.#channel.close()
+  }
+
+  async #nextFrame(): Promise<Uint8Array | undefined> {
+    const timer = setTimeout(() => {
+      this.#channel.abort(new MeshError('PEER_SILENT', `no answer in ${this.#silenceMs / 1000} s`))
+    }, this.#silenceMs)
+    try {
+      const { value, done } = await this.#frames.next()
+      return done ? undefined : value
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+function isOf<T extends MessageType>(message: Message, types: readonly T[]): message is Of<T> {
+  return (types as readonly string[]).includes(message.type)
+}

@@ -1,0 +1,308 @@
+import { MeshError } from '../../crdt/errors.ts'
+import type { Commit, Replica } from '../../crdt/replica/index.ts'
+import type { Signer } from '../../crdt/signing.ts'
+import type { Clock } from '../clock.ts'
+import { type Log, parsePeerId, peerIdFromPublicKey, publicKeyOf } from '../libp2p/index.ts'
+import type { Finding, PeerStatus } from '../mesh.ts'
+import { INVITATIONS_NAMESPACE, Invitations } from '../pairing/invitations.ts'
+import { parseRecord, Roster, ROSTER_NAMESPACE, type RosterRecord } from '../roster/index.ts'
+import type { PeerId, Transport } from '../transport.ts'
+import { AddressBook, ADDRESSES_NAMESPACE } from './address-book.ts'
+import { CloneWatch, type Introduction } from './hello.ts'
+import { Link } from './link.ts'
+import { Peer } from './peer.ts'
+import { CHECKPOINTS_NAMESPACE, PeerMemory } from './peer-memory.ts'
+import { PROTOCOLS } from './wire.ts'
+
+/** Side records that hold for one mesh only. */
+export const MESH_NAMESPACES = [ROSTER_NAMESPACE, INVITATIONS_NAMESPACE, CHECKPOINTS_NAMESPACE, ADDRESSES_NAMESPACE]
+
+/** Connected peers that a commit is pushed to at once; the rest get it from these, or when they reconcile. */
+const MAX_PUSHED = 16
+
+export interface MembershipComponents {
+  readonly replica: Replica
+  readonly transport: Transport
+  readonly signer: Signer
+  readonly clock: Clock
+  readonly log: Log
+  /** The redial loop, to be told of new addresses and members. */
+  readonly kick: (peer?: PeerId) => void
+}
+
+export interface MembershipInit {
+  readonly nodeId: string
+  readonly version: string
+  readonly boot: string
+}
+
+/** This node in one mesh: its roster, who is connected, and what is known of each. Ends when the node changes its mesh. */
+export class Membership {
+  readonly roster: Roster
+  readonly invitations: Invitations
+  readonly book: AddressBook
+  readonly #components: MembershipComponents
+  readonly #init: MembershipInit
+  readonly #memories = new Map<PeerId, PeerMemory>()
+  readonly #peers = new Map<PeerId, Peer>()
+  readonly #lastSync = new Map<PeerId, number>()
+  readonly #clones = new CloneWatch()
+  readonly #stopListening: () => void
+  #clonedHere = false
+
+  private constructor(
+    components: MembershipComponents,
+    init: MembershipInit,
+    parts: { roster: Roster; invitations: Invitations; book: AddressBook },
+  ) {
+    this.#components = components
+    this.#init = init
+    this.roster = parts.roster
+    this.invitations = parts.invitations
+    this.book = parts.book
+    components.replica.setAuthors(this.roster.authors)
+    this.#stopListening = this.roster.onChange(() => this.#onRoster())
+  }
+
+  /** Reads what the replica keeps of its mesh. */
+  static async load(components: MembershipComponents, init: MembershipInit): Promise<Membership> {
+    const { replica, signer, clock } = components
+    const { side } = replica
+    const roster = await Roster.load({ side, signer, now: clock.now }, replica.meshId)
+    const invitations = await Invitations.load(side, () => Math.floor(clock.now() / 1000))
+    const membership = new Membership(components, init, { roster, invitations, book: await AddressBook.load(side) })
+    await membership.#renameSelf()
+    return membership
+  }
+
+  /** Other members, by peer id. */
+  get others(): PeerId[] {
+    return this.roster.members.filter(({ key }) => key !== this.roster.self).map(({ key }) => peerOf(key))
+  }
+
+  nameOf(peer: PeerId): string {
+    return this.roster.member(keyOf(peer))?.name ?? peer
+  }
+
+  isMember(peer: PeerId): boolean {
+    return this.roster.isSelfMember && this.roster.member(keyOf(peer)) !== undefined
+  }
+
+  connectedPeers(): Peer[] {
+    return [...this.#peers.values()]
+  }
+
+  /** The connected member. @throws {MeshError} `PEER_NOT_CONNECTED` */
+  async peer(id: PeerId): Promise<Peer> {
+    const known = this.#peers.get(id)
+    if (known !== undefined) return known
+    if (!this.#components.transport.connected().includes(id)) {
+      throw new MeshError('PEER_NOT_CONNECTED', `${this.nameOf(id)} is not connected`)
+    }
+    const memory = await this.#memory(id)
+    // Another call may have made it meanwhile.
+    const made = this.#peers.get(id) ?? this.#makePeer(id, memory)
+    this.#peers.set(id, made)
+    return made
+  }
+
+  async onConnected(id: PeerId): Promise<void> {
+    const peer = await this.peer(id)
+    if (peer.begins) await peer.sync()
+  }
+
+  async onDisconnected(id: PeerId): Promise<void> {
+    const peer = this.#peers.get(id)
+    this.#peers.delete(id)
+    if (peer?.lastSync) this.#lastSync.set(id, peer.lastSync)
+    await peer?.close()
+  }
+
+  onCommits(commits: readonly Commit[]): void {
+    let pushed = 0
+    for (const peer of this.#peers.values()) peer.onCommits(commits, pushed++ < MAX_PUSHED)
+  }
+
+  status(): PeerStatus[] {
+    const connected = new Set(this.#components.transport.connected())
+    return this.others.map((peerId) => {
+      const peer = this.#peers.get(peerId)
+      return {
+        nodeId: this.nameOf(peerId),
+        peerId,
+        connected: connected.has(peerId),
+        equal: peer?.equal ?? false,
+        lastSync: peer?.lastSync ?? this.#lastSync.get(peerId) ?? null,
+        address: this.#components.transport.remoteAddress(peerId) ?? null,
+        incomplete: this.#memories.get(peerId)?.incomplete ?? 0,
+        error: peer?.lastError ?? null,
+      }
+    })
+  }
+
+  findings(): Finding[] {
+    return [...this.#nameFindings(), ...this.#cloneFindings(), ...this.#memberFindings()]
+  }
+
+  /** Sends the roster, with `more` records that are not in it yet, to connected members. Returns how many took it. */
+  async tellRoster(peers: readonly PeerId[], more: readonly RosterRecord[] = []): Promise<number> {
+    const records = [...this.roster.records, ...more].map(({ bytes }) => bytes)
+    const told = peers.map(async (id) => {
+      const link = new Link(await this.#components.transport.open(id, PROTOCOLS.roster))
+      await link.send({ type: 'roster', records })
+      await link.expect('roster')
+      await link.close()
+    })
+    return (await Promise.allSettled(told)).filter(({ status }) => status === 'fulfilled').length
+  }
+
+  async serveRoster(link: Link): Promise<void> {
+    const { records } = await link.expect('roster')
+    // The answer first: records that end the sender's or our own membership cut the connection.
+    await link.send({ type: 'roster', records: [] })
+    await this.#mergeRoster(records)
+  }
+
+  async close(): Promise<void> {
+    this.#stopListening()
+    const peers = this.connectedPeers()
+    this.#peers.clear()
+    await Promise.all(peers.map((peer) => peer.close()))
+  }
+
+  #makePeer(id: PeerId, memory: PeerMemory): Peer {
+    const { replica, transport, clock, log } = this.#components
+    const { roster } = this
+    const merge = (records: readonly Uint8Array[]) => this.#mergeRoster(records)
+    return new Peer(
+      {
+        replica,
+        transport,
+        clock,
+        log,
+        memory,
+        roster: {
+          get version() {
+            return roster.version
+          },
+          get records() {
+            return roster.records
+          },
+          merge,
+        },
+        introduce: () => this.#introduce(id),
+        onHello: (peer, hello) => this.#onHello(peer, hello),
+        nameOf: (peer) => this.nameOf(peer),
+      },
+      id,
+    )
+  }
+
+  async #memory(id: PeerId): Promise<PeerMemory> {
+    const { replica, clock } = this.#components
+    const memory = this.#memories.get(id) ?? (await PeerMemory.load({ replica, side: replica.side, now: clock.now }, id))
+    // Another call may have loaded it meanwhile: there is one for each peer.
+    const kept = this.#memories.get(id) ?? memory
+    this.#memories.set(id, kept)
+    return kept
+  }
+
+  #introduce(peer: PeerId): Introduction {
+    const { transport, replica } = this.#components
+    return {
+      name: this.#init.nodeId,
+      version: this.#init.version,
+      boot: this.#init.boot,
+      database: replica.databaseId,
+      addresses: transport.addresses(),
+      book: this.book.about(this.others.filter((other) => other !== peer)),
+      cloned: this.#clones.isCloned(peer),
+    }
+  }
+
+  async #onHello(peer: PeerId, hello: Introduction): Promise<void> {
+    const memory = await this.#memory(peer)
+    memory.setDatabase(hello.database)
+    this.#clones.note(peer, hello.boot)
+    if (hello.cloned) this.#clonedHere = true
+    await this.book.learn(peer, hello.addresses)
+    const { transport, kick } = this.#components
+    for (const [text, addresses] of hello.book) {
+      const other = parsePeerId(text)
+      if (other === transport.self || !this.isMember(other)) continue
+      if (await this.book.hear(other, addresses)) kick(other)
+    }
+  }
+
+  async #mergeRoster(bytes: readonly Uint8Array[]): Promise<void> {
+    const known = new Set(this.roster.records.map(({ bytes }) => Buffer.from(bytes).toString('base64')))
+    const news = bytes.filter((one) => !known.has(Buffer.from(one).toString('base64')))
+    if (news.length > 0) await this.roster.add(news.map(parseRecord))
+  }
+
+  #onRoster(): void {
+    const { replica, transport, kick } = this.#components
+    replica.setAuthors(this.roster.authors)
+    transport.recheck()
+    kick()
+    void this.tellRoster(transport.connected())
+  }
+
+  /** A node that was given another name since it joined says so. */
+  async #renameSelf(): Promise<void> {
+    const self = this.roster.member(this.roster.self)
+    if (self === undefined || self.name === this.#init.nodeId) return
+    await this.roster.add([this.roster.sign({ type: 'add', member: self.key, name: this.#init.nodeId })])
+  }
+
+  #nameFindings(): Finding[] {
+    const byName = Map.groupBy(this.roster.members, ({ name }) => name)
+    return [...byName].flatMap(([name, members]): Finding[] => {
+      if (members.length < 2) return []
+      const ids = members.map(({ key }) => peerOf(key)).join(', ')
+      return [
+        {
+          checkId: 'roster.same-name',
+          severity: 'warning',
+          message: `${members.length} members go by the name "${name}": ${ids}`,
+          fixHint: 'give one of them another nodeId in its config and restart its daemon',
+        },
+      ]
+    })
+  }
+
+  #cloneFindings(): Finding[] {
+    const fixHint = 'on one of the two, stop the daemon, move its meshd folder away, start it and join it anew'
+    const cloned = this.others.filter((peer) => this.#clones.isCloned(peer)).map((peer) => this.nameOf(peer))
+    const findings: Finding[] = cloned.map((name) => ({
+      checkId: 'peer.cloned',
+      severity: 'error',
+      message: `two machines run with the key of "${name}": one is a copy of the other`,
+      fixHint,
+    }))
+    if (!this.#clonedHere) return findings
+    const message = 'another machine runs with the key of this one: one is a copy of the other'
+    return [...findings, { checkId: 'node.cloned', severity: 'error', message, fixHint }]
+  }
+
+  #memberFindings(): Finding[] {
+    const findings: Finding[] = []
+    if (!this.roster.isSelfMember) {
+      findings.push({
+        checkId: 'node.removed',
+        severity: 'error',
+        message: 'this node was removed from its mesh: it no longer exchanges anything',
+        fixHint: '`mesh leave` makes it a mesh of its own with all its entries; then it may be invited again',
+      })
+    }
+    for (const { nodeId, incomplete } of this.status()) {
+      if (incomplete === 0) continue
+      const message = `${incomplete} entries from "${nodeId}" could not be opened within limits; they are tried again`
+      findings.push({ checkId: 'peer.incomplete', severity: 'warning', message })
+    }
+    return findings
+  }
+}
+
+const peerOf = (key: string) => peerIdFromPublicKey(Buffer.from(key, 'hex'))
+const keyOf = (peer: PeerId) => Buffer.from(publicKeyOf(peer)).toString('hex')

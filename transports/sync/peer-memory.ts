@@ -1,0 +1,153 @@
+import { decode, encode } from 'cborg'
+import type { EntryId } from '../../crdt/entry/index.ts'
+import type { ApplyOutcome, Item, Replica, SideStore, Transfer } from '../../crdt/replica/index.ts'
+import { itemOf, subtractFrom } from '../../crdt/summary/index.ts'
+import type { PeerId } from '../transport.ts'
+import type { Stand } from './wire.ts'
+
+/** Where the replica keeps a checkpoint for each peer. */
+export const CHECKPOINTS_NAMESPACE = 'checkpoints'
+
+/** Pairs of refused entries kept for a peer; beyond that the oldest is tried again. */
+const MAX_LEFT_OUT = 10_000
+/** Wait before an entry that broke a worker's limit is tried again, doubled each time up to the longest. Milliseconds. */
+const FIRST_RETRY_MS = 60_000
+const LONGEST_RETRY_MS = 24 * 3600 * 1000
+
+interface Checkpoint {
+  /** The peer's database: another one makes this worthless. */
+  readonly database: string
+  readonly mine: number
+  readonly theirs: number
+}
+
+interface Retry {
+  readonly attempts: number
+  readonly notBefore: number
+}
+
+export interface PeerMemoryComponents {
+  readonly replica: Pick<Replica, 'get' | 'apply' | 'meshId' | 'position' | 'digest'>
+  readonly side: SideStore
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** What this node remembers of one peer from session to session. */
+export class PeerMemory {
+  readonly #components: PeerMemoryComponents
+  readonly #peer: PeerId
+  readonly #leftOut = new Map<string, { id: EntryId; item: string | undefined }>()
+  readonly #retries = new Map<string, Retry>()
+  #checkpoint: Checkpoint | undefined
+  #database = ''
+  #rosterVersion = ''
+
+  private constructor(components: PeerMemoryComponents, peer: PeerId, checkpoint: Checkpoint | undefined) {
+    this.#components = components
+    this.#peer = peer
+    this.#checkpoint = checkpoint
+  }
+
+  static async load(components: PeerMemoryComponents, peer: PeerId): Promise<PeerMemory> {
+    const stored = await components.side.get(CHECKPOINTS_NAMESPACE, peer)
+    if (stored === undefined) return new PeerMemory(components, peer, undefined)
+    const [database, mine, theirs] = decode(stored) as [string, number, number]
+    return new PeerMemory(components, peer, { database, mine, theirs })
+  }
+
+  /** Entries from this peer that wait to be tried again. */
+  get incomplete(): number {
+    return this.#retries.size
+  }
+
+  /** The peer's database, as it said when it connected. */
+  setDatabase(database: string): void {
+    this.#database = database
+  }
+
+  /** Where this replica stands towards the peer: without what one side refused of the other, as long as neither changed. */
+  async stand(rosterVersion: string): Promise<Stand> {
+    // Another roster is other rules: what was refused may pass now.
+    if (rosterVersion !== this.#rosterVersion) this.#leftOut.clear()
+    this.#rosterVersion = rosterVersion
+    const left = await this.#stillLeftOut()
+    const { replica } = this.#components
+    const digest = replica.digest()
+    const sum = digest.digest.slice()
+    for (const item of left) subtractFrom(sum, item)
+    const at = replica.position
+    const known = this.#checkpoint?.database === this.#database && this.#checkpoint.mine <= at
+    const checkpoint = known && this.#checkpoint !== undefined ? this.#checkpoint : { mine: 0, theirs: 0 }
+    return { at, digest: sum, items: digest.items - left.length, roster: rosterVersion, checkpoint: [checkpoint.mine, checkpoint.theirs] }
+  }
+
+  /** Whether an item takes part in reconciling with the peer. */
+  takesPart({ id, item }: Item): boolean {
+    const left = this.#leftOut.get(nameOf(id))
+    return left === undefined || left.item !== hex(item)
+  }
+
+  /** Remembers, durably, the positions at which both were proven equal. */
+  async proveEqual(mine: number, theirs: number): Promise<void> {
+    this.#checkpoint = { database: this.#database, mine, theirs }
+    const value = encode([this.#database, mine, theirs])
+    await this.#components.side.write([{ namespace: CHECKPOINTS_NAMESPACE, key: this.#peer, value }])
+  }
+
+  /** Both sides leave out an entry that one of them refused, until either's version of it changes. */
+  async leaveOut(ids: readonly EntryId[]): Promise<void> {
+    for (const id of ids) {
+      const item = await this.#itemOf(id)
+      this.#leftOut.set(nameOf(id), { id, item: item && hex(item) })
+      const oldest = this.#leftOut.keys().next()
+      if (this.#leftOut.size > MAX_LEFT_OUT && !oldest.done) this.#leftOut.delete(oldest.value)
+    }
+  }
+
+  /** Takes in what the peer sent, save what broke a limit before and is not due again. */
+  async take(transfers: readonly Transfer[]): Promise<ApplyOutcome[]> {
+    const now = this.#components.now()
+    const due = transfers.filter(({ id }) => (this.#retries.get(nameOf(id))?.notBefore ?? 0) <= now)
+    const outcomes = await this.#components.replica.apply(due, this.#peer)
+    for (const outcome of outcomes) this.#remember(outcome, now)
+    const waiting = transfers.filter((transfer) => !due.includes(transfer))
+    return [...outcomes, ...waiting.map(({ id }) => notYet(id))]
+  }
+
+  #remember(outcome: ApplyOutcome, now: number): void {
+    const name = nameOf(outcome.id)
+    if (outcome.outcome === 'incomplete' && outcome.code === 'WORKER_LIMIT') {
+      const attempts = (this.#retries.get(name)?.attempts ?? 0) + 1
+      const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1))
+      this.#retries.set(name, { attempts, notBefore: now + wait })
+      return
+    }
+    this.#retries.delete(name)
+    if (outcome.outcome !== 'refused') this.#leftOut.delete(name)
+  }
+
+  /** Items that are left out still; forgets those whose entry has changed. */
+  async #stillLeftOut(): Promise<Uint8Array[]> {
+    const items: Uint8Array[] = []
+    for (const [name, left] of this.#leftOut) {
+      const item = await this.#itemOf(left.id)
+      if ((item && hex(item)) !== left.item) this.#leftOut.delete(name)
+      else if (item !== undefined) items.push(item)
+    }
+    return items
+  }
+
+  async #itemOf(id: EntryId): Promise<Uint8Array | undefined> {
+    const { replica } = this.#components
+    const entry = await replica.get(id)
+    return entry && itemOf(replica.meshId, id, entry.heads)
+  }
+}
+
+function notYet(id: EntryId): ApplyOutcome {
+  return { id, outcome: 'incomplete', code: 'WORKER_LIMIT', message: 'broke a limit before; tried again later' }
+}
+
+const nameOf = (id: EntryId) => `${id.kind}\0${id.scope}\0${id.key}`
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

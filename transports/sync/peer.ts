@@ -1,0 +1,202 @@
+import { NODE_SCOPE } from '../../crdt/entry/index.ts'
+import { MeshError } from '../../crdt/errors.ts'
+import type { Commit, Replica } from '../../crdt/replica/index.ts'
+import type { Clock } from '../clock.ts'
+import type { Log } from '../libp2p/index.ts'
+import type { PeerSyncReport, Progress } from '../mesh.ts'
+import type { Channel, PeerId, Transport } from '../transport.ts'
+import type { Introduction } from './hello.ts'
+import { Link } from './link.ts'
+import type { PeerMemory } from './peer-memory.ts'
+import { Pusher, receivePushes } from './push.ts'
+import { initiate, respond, type SessionComponents } from './session.ts'
+import { PROTOCOLS } from './wire.ts'
+
+/** Wait before a gap is repaired, so that a burst of lost pushes makes one session. Milliseconds. */
+const REPAIR_MS = 250
+/** Longest wait before a session that failed is tried again on the same connection; it begins with {@link REPAIR_MS}. */
+const LONGEST_RETRY_MS = 60_000
+
+export interface PeerComponents {
+  readonly replica: Replica
+  readonly transport: Pick<Transport, 'self' | 'open' | 'connected'>
+  readonly clock: Clock
+  readonly log: Log
+  readonly roster: SessionComponents['roster']
+  readonly memory: PeerMemory
+  readonly introduce: () => Introduction
+  /** What the peer said of itself. */
+  readonly onHello: (peer: PeerId, hello: Introduction) => Promise<void>
+  readonly nameOf: (peer: PeerId) => string
+}
+
+/** One connected member: introduction, sessions, pushes. Ends with the connection. */
+export class Peer {
+  readonly id: PeerId
+  readonly #components: PeerComponents
+  readonly #pusher: Pusher
+  #greeting: Promise<void> | undefined
+  #session: Promise<PeerSyncReport> | undefined
+  #cancelRepair: (() => void) | undefined
+  #closed = false
+  #failures = 0
+  /** Something was committed, not by way of this peer, since the last stand that a session began from. */
+  #changed = true
+  #proven = false
+  lastSync: number | null = null
+  lastError: string | null = null
+
+  constructor(components: PeerComponents, id: PeerId) {
+    this.id = id
+    this.#components = components
+    this.#pusher = new Pusher({ connect: () => this.#open(PROTOCOLS.push), onGap: () => this.repairSoon() })
+  }
+
+  /** Whether both were proven equal and nothing was committed here since. */
+  get equal(): boolean {
+    return this.#proven && !this.#changed
+  }
+
+  get incomplete(): number {
+    return this.#components.memory.incomplete
+  }
+
+  /** Whether it is this side's part to begin: of two that connect, the one with the smaller id. */
+  get begins(): boolean {
+    return this.#components.transport.self < this.id
+  }
+
+  /** Tells the peer of commits that did not come from it. */
+  onCommits(commits: readonly Commit[], push: boolean): void {
+    const news = commits.filter(({ id, via }) => id.scope !== NODE_SCOPE && via !== this.id)
+    if (news.length === 0) return
+    this.#changed = true
+    if (push) this.#pusher.push(news)
+  }
+
+  /** Reconciles now. A call during a session waits for it and begins another. */
+  async sync(onProgress?: (progress: Progress) => void): Promise<PeerSyncReport> {
+    while (this.#session !== undefined) await this.#session
+    this.#session = this.#runSession(onProgress)
+    try {
+      return await this.#session
+    } finally {
+      this.#session = undefined
+    }
+  }
+
+  /** Reconciles in a moment, unless that is about to happen already. */
+  repairSoon(wait = REPAIR_MS): void {
+    if (this.#closed) return
+    this.#cancelRepair ??= this.#components.clock.after(wait, () => {
+      this.#cancelRepair = undefined
+      if (!this.#closed) void this.sync()
+    })
+  }
+
+  async serveHello(channel: Channel): Promise<void> {
+    const link = new Link(channel)
+    const hello = await link.expect('hello')
+    await this.#components.onHello(this.id, hello)
+    await link.send({ type: 'hello', ...this.#components.introduce() })
+    this.#greeting = Promise.resolve()
+  }
+
+  async serveSession(channel: Channel): Promise<void> {
+    const counts = { sent: 0, received: 0 }
+    const proven = await respond(this.#sessionComponents(counts, () => {}), new Link(channel))
+    this.#ended(proven, null)
+  }
+
+  servePushes(channel: Channel): Promise<void> {
+    return receivePushes(new Link(channel), this.#components.memory, () => this.repairSoon())
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#cancelRepair?.()
+    await this.#pusher.close()
+  }
+
+  /** Introduces this node, once for a connection. @throws what opening a channel does */
+  greet(): Promise<void> {
+    this.#greeting ??= this.#greet().catch((error: unknown) => {
+      this.#greeting = undefined
+      throw error
+    })
+    return this.#greeting
+  }
+
+  async #greet(): Promise<void> {
+    const link = await this.#open(PROTOCOLS.hello)
+    try {
+      await link.send({ type: 'hello', ...this.#components.introduce() })
+      await this.#components.onHello(this.id, await link.expect('hello'))
+    } finally {
+      await link.close()
+    }
+  }
+
+  async #runSession(onProgress: ((progress: Progress) => void) | undefined): Promise<PeerSyncReport> {
+    const began = this.#components.clock.now()
+    const counts = { sent: 0, received: 0 }
+    let link: Link | undefined
+    let error: unknown
+    try {
+      await this.greet()
+      link = await this.#open(PROTOCOLS.session)
+      const say = () => onProgress?.({ phase: 'entries', peer: this.#name, done: counts.sent + counts.received })
+      await initiate(this.#sessionComponents(counts, say), link)
+    } catch (failure) {
+      error = failure
+    } finally {
+      await link?.close().catch(() => {})
+    }
+    this.#ended(error === undefined, error)
+    this.#failures = error === undefined ? 0 : this.#failures + 1
+    if (this.#failures > 0) this.repairSoon(Math.min(LONGEST_RETRY_MS, REPAIR_MS * 2 ** this.#failures))
+    return {
+      nodeId: this.#name,
+      peerId: this.id,
+      equal: error === undefined,
+      entriesSent: counts.sent,
+      entriesReceived: counts.received,
+      bytesSent: link?.traffic.bytesSent ?? 0,
+      bytesReceived: link?.traffic.bytesReceived ?? 0,
+      roundTrips: link?.traffic.roundTrips ?? 0,
+      milliseconds: this.#components.clock.now() - began,
+      ...(error === undefined ? {} : { error: describe(error) }),
+    }
+  }
+
+  #sessionComponents(counts: SessionComponents['counts'], onProgress: () => void): SessionComponents {
+    const { replica, roster, memory } = this.#components
+    const onStand = () => {
+      this.#changed = false
+    }
+    return { replica, roster, memory, counts, onProgress, onStand }
+  }
+
+  #ended(proven: boolean, error: unknown): void {
+    this.#proven = proven
+    if (proven) this.lastSync = this.#components.clock.now()
+    this.lastError = error === null || error === undefined ? null : describe(error).message
+    if (error instanceof Error && !this.#closed) {
+      this.#components.log.info({ peerId: this.id, err: error }, 'reconciling ended without equality')
+    }
+  }
+
+  async #open(protocol: string): Promise<Link> {
+    return new Link(await this.#components.transport.open(this.id, protocol))
+  }
+
+  get #name(): string {
+    return this.#components.nameOf(this.id)
+  }
+}
+
+/** An error as reports carry it. */
+export function describe(error: unknown): { code: string; message: string } {
+  if (error instanceof MeshError) return { code: error.code, message: error.message }
+  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) }
+}

@@ -1,0 +1,177 @@
+import { decode, encode } from 'cborg'
+import { type EntryId, parseEntryId } from '../../crdt/entry/index.ts'
+import { MeshError } from '../../crdt/errors.ts'
+import type { Transfer } from '../../crdt/replica/index.ts'
+
+/**
+ * Messages between two members, each one frame: a CBOR array that begins with its type. The protocol's version stands
+ * in the protocol ids; a peer that knows none of ours is told apart from one that breaks the rules.
+ */
+export const PROTOCOLS = {
+  hello: '/openclaw-mesh/hello/1',
+  roster: '/openclaw-mesh/roster/1',
+  session: '/openclaw-mesh/session/1',
+  push: '/openclaw-mesh/push/1',
+  join: '/openclaw-mesh/join/1',
+} as const
+
+/** Where a replica stands when a pass of a session begins. */
+export interface Stand {
+  /** Feed position. */
+  readonly at: number
+  /** 32 bytes: sum of the items in the scopes that both may read. */
+  readonly digest: Uint8Array
+  readonly items: number
+  /** 16 hex characters. */
+  readonly roster: string
+  /** The checkpoint with this peer: own position and the peer's; zeros for none. */
+  readonly checkpoint: readonly [mine: number, theirs: number]
+}
+
+/** What one side did with the entries that it was sent. */
+export interface Held {
+  /** Entries refused by rule. */
+  readonly refused: readonly EntryId[]
+  /** Entries that could not be opened now and are asked for again later. */
+  readonly incomplete: number
+}
+
+export type Message =
+  | { readonly type: 'hello'; readonly name: string; readonly version: string; readonly database: string; readonly boot: string; readonly addresses: readonly string[]; readonly book: readonly (readonly [peer: string, addresses: readonly string[]])[]; readonly cloned: boolean }
+  | { readonly type: 'roster'; readonly records: readonly Uint8Array[] }
+  | ({ readonly type: 'open' } & Stand & { readonly attempt: number })
+  | ({ readonly type: 'answer' } & Stand)
+  | { readonly type: 'filter'; readonly filter: Uint8Array }
+  | { readonly type: 'symbols'; readonly symbols: Uint8Array }
+  | { readonly type: 'more' }
+  | { readonly type: 'found'; readonly exact: boolean; readonly wanted: Uint8Array }
+  | { readonly type: 'entries'; readonly entries: readonly EntryPart[] }
+  | { readonly type: 'end' }
+  | ({ readonly type: 'held' } & Held)
+  | { readonly type: 'join'; readonly secret: Uint8Array; readonly name: string }
+  | { readonly type: 'welcome'; readonly meshId: string; readonly records: readonly Uint8Array[] }
+  | { readonly type: 'refused'; readonly code: string; readonly message: string }
+
+/** An entry, or a part of one that is too large for a frame: then all but the last part say `more`. */
+export interface EntryPart extends Transfer {
+  readonly more: boolean
+}
+
+export type MessageType = Message['type']
+
+export function encodeMessage(message: Message): Uint8Array {
+  return encode([message.type, ...fields(message)])
+}
+
+function fields(m: Message): unknown[] {
+  switch (m.type) {
+    case 'hello':
+      return [m.name, m.version, m.database, m.boot, m.addresses, m.book, m.cloned]
+    case 'roster':
+      return [m.records]
+    case 'open':
+      return [...standFields(m), m.attempt]
+    case 'answer':
+      return standFields(m)
+    case 'filter':
+      return [m.filter]
+    case 'symbols':
+      return [m.symbols]
+    case 'found':
+      return [m.exact, m.wanted]
+    case 'entries':
+      return [m.entries.map(({ id, changes, signatures, more }) => [id.kind === 'memory' ? 0 : 1, id.scope, id.key, changes, signatures, more])]
+    case 'held':
+      return [m.refused.map((id) => [id.kind === 'memory' ? 0 : 1, id.scope, id.key]), m.incomplete]
+    case 'join':
+      return [m.secret, m.name]
+    case 'welcome':
+      return [m.meshId, m.records]
+    case 'refused':
+      return [m.code, m.message]
+    case 'more':
+    case 'end':
+      return []
+  }
+}
+
+const standFields = ({ at, digest, items, roster, checkpoint }: Stand) => [at, digest, items, Buffer.from(roster, 'hex'), ...checkpoint]
+
+/** Reads a frame. @throws {MeshError} `MESSAGE_INVALID` for anything that {@link encodeMessage} would not write */
+export function decodeMessage(frame: Uint8Array): Message {
+  try {
+    const [type, ...rest] = asList(decode(frame, { rejectDuplicateMapKeys: true }))
+    return parse(type as MessageType, rest)
+  } catch (cause) {
+    throw new MeshError('MESSAGE_INVALID', `a message that cannot be read: ${(cause as Error).message}`, { cause })
+  }
+}
+
+function parse(type: MessageType, f: readonly unknown[]): Message {
+  switch (type) {
+    case 'hello':
+      return { type, name: asText(f[0]), version: asText(f[1]), database: asText(f[2]), boot: asText(f[3]), addresses: asTexts(f[4]), book: asList(f[5]).map((one) => [asText(asList(one)[0]), asTexts(asList(one)[1])] as const), cloned: f[6] === true }
+    case 'roster':
+      return { type, records: asList(f[0]).map(asBytes) }
+    case 'open':
+      return { type, ...parseStand(f), attempt: asCount(f[6]) }
+    case 'answer':
+      return { type, ...parseStand(f) }
+    case 'filter':
+      return { type, filter: asBytes(f[0]) }
+    case 'symbols':
+      return { type, symbols: asBytes(f[0]) }
+    case 'found':
+      return { type, exact: f[0] === true, wanted: asBytes(f[1]) }
+    case 'entries':
+      return { type, entries: asList(f[0]).map((one) => parsePart(asList(one))) }
+    case 'held':
+      return { type, refused: asList(f[0]).map((one) => parseId(asList(one))), incomplete: asCount(f[1]) }
+    case 'join':
+      return { type, secret: asBytes(f[0]), name: asText(f[1]) }
+    case 'welcome':
+      return { type, meshId: asText(f[0]), records: asList(f[1]).map(asBytes) }
+    case 'refused':
+      return { type, code: asText(f[0]), message: asText(f[1]) }
+    case 'more':
+    case 'end':
+      return { type }
+    default:
+      throw new TypeError('an unknown type')
+  }
+}
+
+function parseStand(f: readonly unknown[]): Stand {
+  const digest = asBytes(f[1])
+  const roster = asBytes(f[3])
+  if (digest.length !== 32 || roster.length !== 8) throw new TypeError('a digest of the wrong size')
+  return { at: asCount(f[0]), digest, items: asCount(f[2]), roster: Buffer.from(roster).toString('hex'), checkpoint: [asCount(f[4]), asCount(f[5])] }
+}
+
+function parsePart(f: readonly unknown[]): EntryPart {
+  return { id: parseId(f), changes: asList(f[3]).map(asBytes), signatures: asBytes(f[4]), more: f[5] === true }
+}
+
+const parseId = (f: readonly unknown[]) => parseEntryId(f[0] === 0 ? 'memory' : 'skill', f[1], f[2])
+
+function asList(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw new TypeError('a list was expected')
+  return value
+}
+
+function asBytes(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new TypeError('bytes were expected')
+  return value
+}
+
+function asText(value: unknown): string {
+  if (typeof value !== 'string' || value.length > 1_024) throw new TypeError('a short text was expected')
+  return value
+}
+
+const asTexts = (value: unknown) => asList(value).map(asText)
+
+function asCount(value: unknown): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new TypeError('a count was expected')
+  return value as number
+}
