@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
+import { lengthPrefixed } from '../bytes.ts'
 import { MeshError } from '../errors.ts'
 import { changeHash, changeMeta, changesMeta, type Handle, newHandle, valuesAt } from './automerge.ts'
-import { lengthPrefixed } from '../bytes.ts'
 import { describeEntry } from './ids.ts'
 import { canonicalJson } from './json-value.ts'
-import { MEMORY_FIRST_CHANGE, memoryConflicts, readLeaves, readMemory, shownLeaves, writeMemory } from './memory.ts'
 import { fromLeaves, namesOf } from './leaves.ts'
+import { MEMORY_FIRST_CHANGE, memoryConflicts, readLeaves, readMemory, shownLeaves, writeMemory } from './memory.ts'
 import { readPaths, readSkill, readTexts, type SkillContent, skillFirstChange, writeSkill } from './skill.ts'
 import type { Conflict, ConflictingValue, EntryId, JsonValue, Revision, Row } from './types.ts'
 
@@ -93,7 +93,16 @@ export class EntryDocument {
     if (this.#handle.getHeads().length === 0) this.#handle.applyChanges([firstChange(this.id, content)])
     const { kind, scope, key } = this.id
     const said = canonicalJson(content as unknown as JsonValue)
-    const derivation = lengthPrefixed('openclaw-mesh import 1', kind, scope, key, said, author.nodeId, String(author.at), ...this.heads)
+    const derivation = lengthPrefixed(
+      'openclaw-mesh import 1',
+      kind,
+      scope,
+      key,
+      said,
+      author.nodeId,
+      String(author.at),
+      ...this.heads,
+    )
     const actor = createHash('sha256').update(derivation).digest('hex').slice(0, 32)
     const fork = this.#handle.fork(actor)
     try {

@@ -20,7 +20,10 @@ export function parseJsonValue(value: unknown, field = 'value'): JsonValue {
   const bytes = utf8.encode(JSON.stringify(value)).length
   if (bytes > MAX_VALUE_BYTES) {
     const hint = 'split it over several keys, or keep the bulk in a file and its path here'
-    throw new MeshError('VALUE_TOO_LARGE', `${field}: ${bytes} bytes of JSON, at most ${MAX_VALUE_BYTES}`, { field, hint })
+    throw new MeshError('VALUE_TOO_LARGE', `${field}: ${bytes} bytes of JSON, at most ${MAX_VALUE_BYTES}`, {
+      field,
+      hint,
+    })
   }
   return value as JsonValue
 }

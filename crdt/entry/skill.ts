@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { diffArrays } from 'diff'
-import { type Handle, newHandle, valuesAt } from './automerge.ts'
 import { lengthPrefixed } from '../bytes.ts'
+import { type Handle, newHandle, valuesAt } from './automerge.ts'
 import type { EntryId } from './types.ts'
 
 /** What a skill holds: SKILL.md, or a path that nothing here opens, or both. */

@@ -3,7 +3,17 @@ import { EntryDocument, type EntryId, type Scope } from '../entry/index.ts'
 import { changeMessage, type Signer } from '../signing.ts'
 import { addTo, itemOf, zeroDigest } from '../summary/index.ts'
 import type { Database, Operation } from './database.ts'
-import { digestKey, digestRange, documentKey, entryRange, type KeyRange, metaKey, parseEntryKey, sideKey, sideRange } from './keys.ts'
+import {
+  digestKey,
+  digestRange,
+  documentKey,
+  entryRange,
+  type KeyRange,
+  metaKey,
+  parseEntryKey,
+  sideKey,
+  sideRange,
+} from './keys.ts'
 import { type ChangeSignature, decodeDocument, decodeHeads, encodeDigest, encodeDocument } from './records.ts'
 import type { Adoption, ScopeDigest } from './replica.ts'
 
@@ -24,7 +34,12 @@ interface AdoptionState {
 export async function interruptedAdoption(database: Database): Promise<AdoptionState | undefined> {
   const stored = await database.get(metaKey('adoption'))
   if (stored === undefined) return undefined
-  const [adoption, after, done, digests] = decode(stored) as [Adoption, Uint8Array | null, number, [Scope, ScopeDigest][]]
+  const [adoption, after, done, digests] = decode(stored) as [
+    Adoption,
+    Uint8Array | null,
+    number,
+    [Scope, ScopeDigest][],
+  ]
   return { adoption, after: after ?? undefined, done, digests: new Map(digests) }
 }
 
@@ -118,4 +133,3 @@ async function lastBatch(database: Database, { adoption, digests }: AdoptionStat
   for (const { namespace, key, value } of adoption.records) operations.push({ key: sideKey(namespace, key), value })
   return operations
 }
-

@@ -83,10 +83,7 @@ export class Documents {
       this.#open.set(name, kept)
       return kept
     }
-    const [entry, document] = await Promise.all([
-      this.#database.get(entryKey(id)),
-      this.#database.get(documentKey(id)),
-    ])
+    const [entry, document] = await Promise.all([this.#database.get(entryKey(id)), this.#database.get(documentKey(id))])
     if ((entry === undefined) !== (document === undefined)) {
       throw new MeshError('STORAGE_CORRUPT', `${describeEntry(id)}: row and document are not both there`)
     }

@@ -5,7 +5,7 @@ import { documentKey } from './keys.ts'
 import type { OpenEntry } from './open-entry.ts'
 import { type ChangeSignature, decodeDocument, packSignatures } from './records.ts'
 import type { ApplyOutcome, Transfer } from './replica.ts'
-import type { Vetted, VetTask } from './vet.ts'
+import type { VetTask, Vetted } from './vet.ts'
 
 /** Codes of what may succeed later, when more has come or there is more room. The rest is refused by rule. */
 const NOT_YET = new Set(['CHANGE_INCOMPLETE', 'WORKER_LIMIT'])

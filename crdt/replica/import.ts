@@ -1,4 +1,11 @@
-import { canonicalJson, type EntryContent, type EntryView, type JsonValue, type MemoryRow, type SkillRow } from '../entry/index.ts'
+import {
+  canonicalJson,
+  type EntryContent,
+  type EntryView,
+  type JsonValue,
+  type MemoryRow,
+  type SkillRow,
+} from '../entry/index.ts'
 
 /** How far ahead an earlier tool's time may be, in seconds, before it counts as now (INTEROP: 5 minutes). */
 const MOST_AHEAD_S = 300

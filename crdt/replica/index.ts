@@ -9,14 +9,7 @@ import type { Signer } from '../signing.ts'
 import { interruptedAdoption, runAdoption } from './adoption.ts'
 import { Database } from './database.ts'
 import { digestKey, digestRange, feedRange, metaKey, parseFeedKey, parseKeyTail, sideKey } from './keys.ts'
-import {
-  DATABASE_FORMAT,
-  decodeCounts,
-  decodeDatabase,
-  decodeDigest,
-  encodeCounts,
-  encodeDatabase,
-} from './records.ts'
+import { DATABASE_FORMAT, decodeCounts, decodeDatabase, decodeDigest, encodeCounts, encodeDatabase } from './records.ts'
 import type { Adoption, Replica, ReplicaCounts, ScopeDigest } from './replica.ts'
 import { createSideStore } from './side.ts'
 import { Store } from './store.ts'
@@ -84,7 +77,13 @@ export async function openReplica({ signer, now = Date.now }: ReplicaComponents,
     if (interrupted !== undefined) await runAdoption(database, signer, interrupted, () => {})
     const meshId = Buffer.from(await required(database, 'mesh')).toString()
     const totals = await readTotals(database)
-    const components = { database, side: createSideStore(database), workers: new DocumentWorkers(init.workerLimits), signer, now }
+    const components = {
+      database,
+      side: createSideStore(database),
+      workers: new DocumentWorkers(init.workerLimits),
+      signer,
+      now,
+    }
     return new Store(components, { databaseId, meshId, totals })
   } catch (error) {
     await database.close()

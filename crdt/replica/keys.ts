@@ -64,4 +64,7 @@ export function entryRange(kind: Kind, scope?: Scope, prefix = ''): KeyRange {
 
 export const digestRange = startingWith(utf8.encode('g'))
 export const sideRange = (namespace: string) => startingWith(utf8.encode(`x${namespace}\0`))
-export const feedRange = (after: number, until: number): KeyRange => ({ gte: feedKey(after + 1), lt: feedKey(until + 1) })
+export const feedRange = (after: number, until: number): KeyRange => ({
+  gte: feedKey(after + 1),
+  lt: feedKey(until + 1),
+})

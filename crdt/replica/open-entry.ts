@@ -17,7 +17,11 @@ export class OpenEntry {
   #bytes: Uint8Array | undefined
   #document: EntryDocument | undefined
 
-  constructor(id: EntryId, actor: string, stored?: { view: EntryView; bytes: Uint8Array; signatures: readonly ChangeSignature[] }) {
+  constructor(
+    id: EntryId,
+    actor: string,
+    stored?: { view: EntryView; bytes: Uint8Array; signatures: readonly ChangeSignature[] },
+  ) {
     this.id = id
     this.#actor = actor
     this.view = stored?.view

@@ -31,7 +31,12 @@ export async function* listEntries(database: Database, kind: Kind, options: List
   }
 }
 
-export async function* readFeed(database: Database, after: number, until: number, limit = -1): AsyncGenerator<FeedRecord> {
+export async function* readFeed(
+  database: Database,
+  after: number,
+  until: number,
+  limit = -1,
+): AsyncGenerator<FeedRecord> {
   for await (const [key, stored] of database.range(feedRange(after, until), limit)) {
     yield decodeFeed(parseFeedKey(key), stored)
   }

@@ -1,5 +1,5 @@
-import type { ChangeSignature } from './records.ts'
 import type { Conflict, EntryId, JsonValue, Kind, MemoryRow, Revision, Row, Scope, SkillRow } from '../entry/index.ts'
+import type { ChangeSignature } from './records.ts'
 
 /** An entry as stored: its row and what the replica keeps beside it. Reading one never opens a document. */
 export interface StoredEntry {
@@ -127,7 +127,12 @@ export interface Transfer {
  */
 export type ApplyOutcome =
   | { readonly id: EntryId; readonly outcome: 'applied' | 'known' }
-  | { readonly id: EntryId; readonly outcome: 'refused' | 'incomplete'; readonly code: string; readonly message: string }
+  | {
+      readonly id: EntryId
+      readonly outcome: 'refused' | 'incomplete'
+      readonly code: string
+      readonly message: string
+    }
 
 /** An entry's version as reconciliation compares it. */
 export interface Item {

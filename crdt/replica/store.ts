@@ -283,7 +283,10 @@ export class Store implements Replica {
     return written === undefined ? undefined : { view: written.view, seq: await written.seq }
   }
 
-  async #take({ id, meshId, via }: { id: EntryId; meshId: string; via: string }, vetted: Vetted): Promise<ApplyOutcome> {
+  async #take(
+    { id, meshId, via }: { id: EntryId; meshId: string; via: string },
+    vetted: Vetted,
+  ): Promise<ApplyOutcome> {
     while (this.#adopting !== undefined) await this.#adopting
     if (this.#meshId !== meshId) return failed(id, 'CHANGE_UNSIGNED', 'signed for the mesh that this node has left')
     const written = await this.#documents.withEntry(id, (entry) => {

@@ -55,8 +55,7 @@ export function vet(task: VetTask, rules: VetRules): Vetted {
     if (change.length > MAX_CHANGE_BYTES) throw new MeshError('CHANGE_TOO_LARGE', `a change of ${change.length} bytes`)
   }
   const actor = 'ee'.repeat(16)
-  const document =
-    task.base === undefined ? EntryDocument.create(id, actor) : EntryDocument.load(id, task.base, actor)
+  const document = task.base === undefined ? EntryDocument.create(id, actor) : EntryDocument.load(id, task.base, actor)
   try {
     const before = document.heads
     document.apply(task.changes)

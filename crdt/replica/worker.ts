@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { MeshError } from '../errors.ts'
-import { type Vetted, type VetRules, type VetTask, vet } from './vet.ts'
+import { type VetRules, type VetTask, type Vetted, vet } from './vet.ts'
 
 /** What `workers.ts` sends to a worker. A worker that meets an error outside the bytes' fault ends, and is replaced. */
 export interface WorkerJob {

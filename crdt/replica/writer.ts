@@ -134,7 +134,12 @@ export class Writer {
     return { operations, totals: { position, counts, digests }, commits }
   }
 
-  #redigest(current: ScopeDigest | undefined, id: EntryId, before: EntryView | undefined, after: EntryView): ScopeDigest {
+  #redigest(
+    current: ScopeDigest | undefined,
+    id: EntryId,
+    before: EntryView | undefined,
+    after: EntryView,
+  ): ScopeDigest {
     const digest = current?.digest.slice() ?? zeroDigest()
     if (before !== undefined) subtractFrom(digest, this.#init.item(id, before.heads))
     addTo(digest, this.#init.item(id, after.heads))
@@ -142,7 +147,12 @@ export class Writer {
   }
 }
 
-function recount(counts: ReplicaCounts, { kind }: EntryId, before: EntryView | undefined, after: EntryView): ReplicaCounts {
+function recount(
+  counts: ReplicaCounts,
+  { kind }: EntryId,
+  before: EntryView | undefined,
+  after: EntryView,
+): ReplicaCounts {
   const field = kind === 'memory' ? 'memory' : 'skills'
   const live = Number(after.row !== undefined) - Number(before?.row !== undefined)
   const deleted = Number(after.row === undefined) - Number(before !== undefined && before.row === undefined)

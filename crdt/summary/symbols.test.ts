@@ -45,8 +45,12 @@ const faultOf = (run: () => unknown) => {
 describe('coded symbols of a set', () => {
   it('keep their format', () => {
     const encoded = encodeSymbols(symbolsOf(hashes('golden', 300), 1, 1_000))
-    expect(Buffer.from(encoded.subarray(0, 43)).toString('hex')).toBe('4274e871e8ad59c34e1773f2d80467d5b5eb059819fa4632c5639c03f8eb6f4ae3e443680a544398ba02ab')
-    expect(createHash('sha256').update(encoded).digest('hex')).toBe('935b00318bee0bc2065ad3c6d86627ddb2d156d5a74248b12bd616d11a5b38a4')
+    expect(Buffer.from(encoded.subarray(0, 43)).toString('hex')).toBe(
+      '4274e871e8ad59c34e1773f2d80467d5b5eb059819fa4632c5639c03f8eb6f4ae3e443680a544398ba02ab',
+    )
+    expect(createHash('sha256').update(encoded).digest('hex')).toBe(
+      '935b00318bee0bc2065ad3c6d86627ddb2d156d5a74248b12bd616d11a5b38a4',
+    )
   })
 
   it('hold each item at index 0 and at index i with probability 1 / (1 + i/2)', () => {

@@ -1,27 +1,20 @@
 /** Between an Ed25519 key and the peer id that libp2p makes of it: base58btc of an identity multihash of the key. */
 
-import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { privateKeyFromRaw, publicKeyFromRaw } from '@libp2p/crypto/keys'
 import type { Ed25519PeerId, PrivateKey } from '@libp2p/interface'
 import { peerIdFromPublicKey as libp2pPeerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import { MeshError } from '../../crdt/errors.ts'
+import { createSigner, PUBLIC_KEY_BYTES, SEED_BYTES } from '../../crdt/signing.ts'
 import type { PeerId } from '../transport.ts'
-
-const KEY_BYTES = 32
-
-/** What stands before the 32 bytes of the seed in a PKCS #8 Ed25519 private key (RFC 8410, section 7). */
-const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /** The longest text that is looked at; an Ed25519 peer id has 52 characters. */
 const MAX_PEER_ID_TEXT = 64
 
 function publicKeyFromSeed(seed: Uint8Array): Uint8Array {
-  if (seed.byteLength !== KEY_BYTES) {
-    throw new RangeError(`an Ed25519 seed has ${KEY_BYTES} bytes, not ${seed.byteLength}`)
+  if (seed.byteLength !== SEED_BYTES) {
+    throw new RangeError(`an Ed25519 seed has ${SEED_BYTES} bytes, not ${seed.byteLength}`)
   }
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })
-  const { x } = createPublicKey(key).export({ format: 'jwk' })
-  return new Uint8Array(Buffer.from(x as string, 'base64url'))
+  return createSigner(seed).publicKey
 }
 
 /** The key pair in libp2p's own type. @throws RangeError unless the seed has 32 bytes */
@@ -36,8 +29,8 @@ export function peerIdFromSeed(seed: Uint8Array): PeerId {
 
 /** The peer id of a 32-byte Ed25519 public key. @throws {MeshError} `PEER_ID_INVALID` for any other number of bytes */
 export function peerIdFromPublicKey(publicKey: Uint8Array): PeerId {
-  if (publicKey.byteLength !== KEY_BYTES) {
-    const message = `publicKey has ${publicKey.byteLength} bytes; an Ed25519 public key has ${KEY_BYTES}`
+  if (publicKey.byteLength !== PUBLIC_KEY_BYTES) {
+    const message = `publicKey has ${publicKey.byteLength} bytes; an Ed25519 public key has ${PUBLIC_KEY_BYTES}`
     throw new MeshError('PEER_ID_INVALID', message, { field: 'publicKey' })
   }
   return libp2pPeerIdFromPublicKey(publicKeyFromRaw(publicKey)).toString() as PeerId

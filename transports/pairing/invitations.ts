@@ -53,7 +53,10 @@ export class Invitations {
   /** A new secret, good until `expiresAt` (Unix seconds). @throws {MeshError} `TOO_MANY_TICKETS` */
   async open(expiresAt: number): Promise<Uint8Array> {
     await this.#forgetOld()
-    if ([...this.#known.values()].filter((one) => one.usedBy === undefined && one.expiresAt > this.#now()).length >= MAX_OPEN) {
+    if (
+      [...this.#known.values()].filter((one) => one.usedBy === undefined && one.expiresAt > this.#now()).length >=
+      MAX_OPEN
+    ) {
       throw new MeshError('TOO_MANY_TICKETS', `${MAX_OPEN} tickets are open; use them or let them expire`)
     }
     const secret = randomBytes(SECRET_BYTES)
@@ -71,10 +74,13 @@ export class Invitations {
     const id = idOf(secret)
     const invited = [...this.#known.values()].find((one) => timingSafeEqual(Buffer.from(one.id), Buffer.from(id)))
     const hint = 'ask for a new one: `mesh invite` on the other machine'
-    if (invited === undefined) throw new MeshError('TICKET_UNKNOWN', 'ticket: not given out by this node', { field: 'ticket', hint })
+    if (invited === undefined)
+      throw new MeshError('TICKET_UNKNOWN', 'ticket: not given out by this node', { field: 'ticket', hint })
     if (invited.usedBy === peer) return
-    if (invited.usedBy !== undefined) throw new MeshError('TICKET_USED', 'ticket: used already; each is good once', { field: 'ticket', hint })
-    if (invited.expiresAt <= this.#now()) throw new MeshError('TICKET_EXPIRED', 'ticket: expired', { field: 'ticket', hint })
+    if (invited.usedBy !== undefined)
+      throw new MeshError('TICKET_USED', 'ticket: used already; each is good once', { field: 'ticket', hint })
+    if (invited.expiresAt <= this.#now())
+      throw new MeshError('TICKET_EXPIRED', 'ticket: expired', { field: 'ticket', hint })
   }
 
   /** What to write, in one batch with the record that makes the peer a member, to mark a checked ticket as used. */

@@ -1,9 +1,9 @@
 import { MeshError } from '../../crdt/errors.ts'
+import { publicKeyOf } from '../libp2p/identity.ts'
+import { evaluateRoster, parseRecord, type Roster, type RosterRecord } from '../roster/index.ts'
 import { Link } from '../sync/link.ts'
 import { PROTOCOLS } from '../sync/wire.ts'
 import type { Channel, PeerId, Transport } from '../transport.ts'
-import { evaluateRoster, parseRecord, type Roster, type RosterRecord } from '../roster/index.ts'
-import { publicKeyOf } from '../libp2p/identity.ts'
 import type { Invitations } from './invitations.ts'
 import type { Ticket } from './ticket.ts'
 

@@ -41,11 +41,20 @@ export function parseTicket(text: string): Ticket {
   if (trimmed.length > MAX_TEXT) throw malformed('it is too long')
   const bytes = Buffer.from(trimmed.slice(PREFIX.length), 'base64url')
   const body = bytes.subarray(0, -4)
-  if (bytes.length < 5 || bytes.readUInt32BE(bytes.length - 4) !== crc32(body)) throw malformed('a part of it is missing or changed')
+  if (bytes.length < 5 || bytes.readUInt32BE(bytes.length - 4) !== crc32(body))
+    throw malformed('a part of it is missing or changed')
   try {
-    const [meshId, peer, addresses, secret, expiresAt] = decode(body) as [Uint8Array, string, string[], Uint8Array, number]
-    if (meshId.length !== 16 || secret.length !== SECRET_BYTES || !Number.isSafeInteger(expiresAt)) throw malformed('a field is of the wrong size')
-    if (!Array.isArray(addresses) || !addresses.every((a) => typeof a === 'string')) throw malformed('addresses are a list')
+    const [meshId, peer, addresses, secret, expiresAt] = decode(body) as [
+      Uint8Array,
+      string,
+      string[],
+      Uint8Array,
+      number,
+    ]
+    if (meshId.length !== 16 || secret.length !== SECRET_BYTES || !Number.isSafeInteger(expiresAt))
+      throw malformed('a field is of the wrong size')
+    if (!Array.isArray(addresses) || !addresses.every((a) => typeof a === 'string'))
+      throw malformed('addresses are a list')
     return { meshId: Buffer.from(meshId).toString('hex'), peer: parsePeerId(peer), addresses, secret, expiresAt }
   } catch (cause) {
     if (cause instanceof MeshError && cause.code === 'TICKET_MALFORMED') throw cause

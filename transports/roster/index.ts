@@ -10,8 +10,8 @@ import { evaluateRoster, type Member, type RosterState } from './log.ts'
 import { meshIdOf, parseRecord, type RosterRecord, type RosterStatement, signRecord } from './record.ts'
 
 export type { Member } from './log.ts'
-export type { RosterRecord } from './record.ts'
 export { evaluateRoster } from './log.ts'
+export type { RosterRecord } from './record.ts'
 export { meshIdOf, parseRecord, signRecord } from './record.ts'
 
 /** Where the replica keeps the records, by hash. */
@@ -61,12 +61,18 @@ export class Roster {
   /** Reads what the replica keeps. @throws {MeshError} `ROSTER_INVALID` when a stored record is damaged */
   static async load(components: RosterComponents, meshId: string): Promise<Roster> {
     const stored = await components.side.list(ROSTER_NAMESPACE)
-    return new Roster(components, meshId, stored.map(({ value }) => parseRecord(value)))
+    return new Roster(
+      components,
+      meshId,
+      stored.map(({ value }) => parseRecord(value)),
+    )
   }
 
   /** All members, this node included, in order of name. */
   get members(): readonly Member[] {
-    return [...this.#state.members.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.key < b.key ? -1 : 1))
+    return [...this.#state.members.values()].sort((a, b) =>
+      a.name < b.name ? -1 : a.name > b.name ? 1 : a.key < b.key ? -1 : 1,
+    )
   }
 
   /** Public keys (raw) of everybody who ever was a member. */

@@ -67,7 +67,14 @@ export function parseRecord(bytes: Uint8Array): RosterRecord {
     if (!verifyMessage(Buffer.from(key, 'hex'), message(body), signature)) throw new Error('the signature does not fit')
     if (!Number.isSafeInteger(at)) throw new Error('a time is a whole number')
     const hash = createHash('sha256').update(body).digest('hex')
-    return { hash, author: key, parents: parseParents(parents), at: at as number, statement: parseStatement(type, rest), bytes }
+    return {
+      hash,
+      author: key,
+      parents: parseParents(parents),
+      at: at as number,
+      statement: parseStatement(type, rest),
+      bytes,
+    }
   } catch (cause) {
     throw new MeshError('ROSTER_INVALID', `a roster record is not valid: ${(cause as Error).message}`, { cause })
   }

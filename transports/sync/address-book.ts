@@ -29,7 +29,9 @@ export class AddressBook {
 
   /** What is known of the given members, to be told to another. */
   about(peers: Iterable<PeerId>): [PeerId, readonly string[]][] {
-    return [...peers].flatMap((peer) => (this.of(peer).length > 0 ? [[peer, this.of(peer)] as [PeerId, readonly string[]]] : []))
+    return [...peers].flatMap((peer) =>
+      this.of(peer).length > 0 ? [[peer, this.of(peer)] as [PeerId, readonly string[]]] : [],
+    )
   }
 
   /** Replaces what is known by what the member says of itself. Returns whether that was new. */

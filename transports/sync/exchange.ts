@@ -34,7 +34,10 @@ export async function exchange(
   counts: ExchangeCounts,
 ): Promise<{ theirs: Held; ours: readonly ApplyOutcome[] }> {
   // Sending must not wait for receiving, nor the other way round: two full streams would wait for each other.
-  const [, ours] = await settleBoth(sendEntries(components, link, offered, counts), receiveEntries(components, link, counts))
+  const [, ours] = await settleBoth(
+    sendEntries(components, link, offered, counts),
+    receiveEntries(components, link, counts),
+  )
   const refused = ours.filter(({ outcome }) => outcome === 'refused').map(({ id }) => id)
   await link.send({ type: 'held', refused, incomplete: ours.filter(({ outcome }) => outcome === 'incomplete').length })
   const { refused: theirRefused, incomplete } = await link.expect('held')

@@ -5,9 +5,9 @@ import type { Clock } from '../clock.ts'
 import { type Log, parsePeerId, peerIdFromPublicKey, publicKeyOf } from '../libp2p/index.ts'
 import type { Finding, PeerStatus } from '../mesh.ts'
 import { INVITATIONS_NAMESPACE, Invitations } from '../pairing/invitations.ts'
-import { parseRecord, Roster, ROSTER_NAMESPACE, type RosterRecord } from '../roster/index.ts'
+import { parseRecord, ROSTER_NAMESPACE, Roster, type RosterRecord } from '../roster/index.ts'
 import type { PeerId, Transport } from '../transport.ts'
-import { AddressBook, ADDRESSES_NAMESPACE } from './address-book.ts'
+import { ADDRESSES_NAMESPACE, AddressBook } from './address-book.ts'
 import { CloneWatch, type Introduction } from './hello.ts'
 import { Link } from './link.ts'
 import { Peer } from './peer.ts'
@@ -28,6 +28,8 @@ export interface MembershipComponents {
   readonly log: Log
   /** The redial loop, to be told of new addresses and members. */
   readonly kick: (peer?: PeerId) => void
+  /** Where others can dial this node. */
+  readonly addresses: () => readonly string[]
 }
 
 export interface MembershipInit {
@@ -200,7 +202,8 @@ export class Membership {
 
   async #memory(id: PeerId): Promise<PeerMemory> {
     const { replica, clock } = this.#components
-    const memory = this.#memories.get(id) ?? (await PeerMemory.load({ replica, side: replica.side, now: clock.now }, id))
+    const memory =
+      this.#memories.get(id) ?? (await PeerMemory.load({ replica, side: replica.side, now: clock.now }, id))
     // Another call may have loaded it meanwhile: there is one for each peer.
     const kept = this.#memories.get(id) ?? memory
     this.#memories.set(id, kept)
@@ -208,13 +211,13 @@ export class Membership {
   }
 
   #introduce(peer: PeerId): Introduction {
-    const { transport, replica } = this.#components
+    const { addresses, replica } = this.#components
     return {
       name: this.#init.nodeId,
       version: this.#init.version,
       boot: this.#init.boot,
       database: replica.databaseId,
-      addresses: transport.addresses(),
+      addresses: addresses(),
       book: this.book.about(this.others.filter((other) => other !== peer)),
       cloned: this.#clones.isCloned(peer),
     }

@@ -1,5 +1,6 @@
 import { MeshError } from '../../crdt/errors.ts'
 import type { Commit } from '../../crdt/replica/index.ts'
+import { publicKeyOf } from '../libp2p/index.ts'
 import type {
   Finding,
   Invitation,
@@ -9,7 +10,6 @@ import type {
   PeerSyncReport,
   SyncReport,
 } from '../mesh.ts'
-import { publicKeyOf } from '../libp2p/index.ts'
 import { knock, welcome } from '../pairing/join.ts'
 import { encodeTicket, parseTicket, type Ticket } from '../pairing/ticket.ts'
 import { newMesh, type RosterRecord, rosterWrite } from '../roster/index.ts'
@@ -78,7 +78,7 @@ export class MeshNode implements MeshService {
   }
 
   addresses(): string[] {
-    return this.#transport.addresses()
+    return dialable(this.#transport.addresses())
   }
 
   async start(): Promise<void> {
@@ -105,10 +105,12 @@ export class MeshNode implements MeshService {
 
   async invite({ ttlSeconds }: { ttlSeconds: number }): Promise<Invitation> {
     this.#refuseWhileSwitching()
-    const addresses = this.#transport.addresses()
+    const addresses = this.addresses()
     if (addresses.length === 0) {
       const hint = 'set p2p.host to an address of this machine, or p2p.announce to one that leads to it'
-      throw new MeshError('INVITE_NO_ADDRESS', 'this node listens at no address that another machine could dial', { hint })
+      throw new MeshError('INVITE_NO_ADDRESS', 'this node listens at no address that another machine could dial', {
+        hint,
+      })
     }
     this.#refuseUnlessMember()
     const expiresAt = Math.floor(this.#components.clock.now() / 1000) + ttlSeconds
@@ -155,7 +157,10 @@ export class MeshNode implements MeshService {
     const { roster } = this.#membership
     const record = roster.sign({ type: 'remove', member: Buffer.from(publicKeyOf(peerId)).toString('hex') })
     // It is told itself, where it can be: once it is no member any more, nothing reaches it.
-    await this.#membership.tellRoster(this.#transport.connected().filter((peer) => peer === peerId), [record])
+    await this.#membership.tellRoster(
+      this.#transport.connected().filter((peer) => peer === peerId),
+      [record],
+    )
     await roster.add([record])
     return { nodeId, peerId }
   }
@@ -186,9 +191,21 @@ export class MeshNode implements MeshService {
       serve(await this.#membership.peer(channel.peer), channel)
     this.#transport.handle(PROTOCOLS.join, 'guest', (channel) => welcome(this.#membership, channel))
     this.#transport.handle(PROTOCOLS.roster, 'member', (channel) => this.#membership.serveRoster(new Link(channel)))
-    this.#transport.handle(PROTOCOLS.hello, 'member', withPeer((peer, channel) => peer.serveHello(channel)))
-    this.#transport.handle(PROTOCOLS.session, 'member', withPeer((peer, channel) => peer.serveSession(channel)))
-    this.#transport.handle(PROTOCOLS.push, 'member', withPeer((peer, channel) => peer.servePushes(channel)))
+    this.#transport.handle(
+      PROTOCOLS.hello,
+      'member',
+      withPeer((peer, channel) => peer.serveHello(channel)),
+    )
+    this.#transport.handle(
+      PROTOCOLS.session,
+      'member',
+      withPeer((peer, channel) => peer.serveSession(channel)),
+    )
+    this.#transport.handle(
+      PROTOCOLS.push,
+      'member',
+      withPeer((peer, channel) => peer.servePushes(channel)),
+    )
   }
 
   /** Reconciles with a peer that may have been waiting for this node to become a member. */
@@ -232,7 +249,9 @@ export class MeshNode implements MeshService {
   #checkJoin(ticket: Ticket): void {
     this.#refuseWhileSwitching()
     if (ticket.peer === this.peerId) {
-      throw new MeshError('TICKET_OWN', 'ticket: it is from this very node; use it on the other machine', { field: 'ticket' })
+      throw new MeshError('TICKET_OWN', 'ticket: it is from this very node; use it on the other machine', {
+        field: 'ticket',
+      })
     }
     if (ticket.meshId === this.meshId && this.#membership.roster.isSelfMember) {
       throw new MeshError('ALREADY_MEMBER', 'this node is a member of that mesh already', { field: 'ticket' })
@@ -250,12 +269,15 @@ export class MeshNode implements MeshService {
   }
 
   #refuseWhileSwitching(): void {
-    if (this.#switching) throw new MeshError('MESH_BUSY', 'this node is just joining or leaving a mesh; try again in a moment')
+    if (this.#switching)
+      throw new MeshError('MESH_BUSY', 'this node is just joining or leaving a mesh; try again in a moment')
   }
 
   #refuseUnlessMember(): void {
     if (this.#membership.roster.isSelfMember) return
-    throw new MeshError('NOT_IN_A_MESH', 'this node was removed from its mesh', { hint: '`mesh leave` makes it a mesh of its own' })
+    throw new MeshError('NOT_IN_A_MESH', 'this node was removed from its mesh', {
+      hint: '`mesh leave` makes it a mesh of its own',
+    })
   }
 
   /** Runs what changes the mesh of this node, with nothing else going on meanwhile. */
@@ -271,7 +293,11 @@ export class MeshNode implements MeshService {
     }
   }
 
-  async #adopt(meshId: string, records: readonly RosterRecord[], onProgress: LongWorkOptions['onProgress']): Promise<number> {
+  async #adopt(
+    meshId: string,
+    records: readonly RosterRecord[],
+    onProgress: LongWorkOptions['onProgress'],
+  ): Promise<number> {
     await this.#membership.close()
     const adoption = { meshId, forget: MESH_NAMESPACES, records: records.map(rosterWrite) }
     const vouched = await this.#components.replica.adopt(adoption, (done, total) =>
@@ -287,7 +313,8 @@ export class MeshNode implements MeshService {
     const kick = (peer?: PeerId) => this.#dialler.kick(peer)
     const init: MembershipInit = { nodeId: this.nodeId, version: this.#init.version, boot: this.#boot }
     const transport = this.#transport
-    this.#membership = await Membership.load({ replica, transport, signer, clock, log, kick }, init)
+    const addresses = () => this.addresses()
+    this.#membership = await Membership.load({ replica, transport, signer, clock, log, kick, addresses }, init)
   }
 
   #find(text: string): PeerId {
@@ -303,10 +330,18 @@ export class MeshNode implements MeshService {
       })
     }
     if (found.length > 1) {
-      throw new MeshError('PEER_AMBIGUOUS', `peer: ${found.length} members are called "${text}"; give the peer id`, { field: 'peer' })
+      throw new MeshError('PEER_AMBIGUOUS', `peer: ${found.length} members are called "${text}"; give the peer id`, {
+        field: 'peer',
+      })
     }
     return peer
   }
+}
+
+/** Without those that lead another machine to itself, unless there are no others: then both are on this machine. */
+function dialable(addresses: readonly string[]): string[] {
+  const elsewhere = addresses.filter((address) => !/^\/(ip4\/127\.|ip6\/::1\/)/.test(address))
+  return elsewhere.length > 0 ? elsewhere : [...addresses]
 }
 
 const NOTHING_EXCHANGED = {

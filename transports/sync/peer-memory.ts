@@ -79,7 +79,13 @@ export class PeerMemory {
     const at = replica.position
     const known = this.#checkpoint?.database === this.#database && this.#checkpoint.mine <= at
     const checkpoint = known && this.#checkpoint !== undefined ? this.#checkpoint : { mine: 0, theirs: 0 }
-    return { at, digest: sum, items: digest.items - left.length, roster: rosterVersion, checkpoint: [checkpoint.mine, checkpoint.theirs] }
+    return {
+      at,
+      digest: sum,
+      items: digest.items - left.length,
+      roster: rosterVersion,
+      checkpoint: [checkpoint.mine, checkpoint.theirs],
+    }
   }
 
   /** Whether an item takes part in reconciling with the peer. */

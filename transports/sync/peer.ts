@@ -104,7 +104,10 @@ export class Peer {
 
   async serveSession(channel: Channel): Promise<void> {
     const counts = { sent: 0, received: 0 }
-    const proven = await respond(this.#sessionComponents(counts, () => {}), new Link(channel))
+    const proven = await respond(
+      this.#sessionComponents(counts, () => {}),
+      new Link(channel),
+    )
     this.#ended(proven, null)
   }
 
@@ -181,8 +184,8 @@ export class Peer {
     this.#proven = proven
     if (proven) this.lastSync = this.#components.clock.now()
     this.lastError = error === null || error === undefined ? null : describe(error).message
-    if (error instanceof Error && !this.#closed) {
-      this.#components.log.info({ peerId: this.id, err: error }, 'reconciling ended without equality')
+    if (this.lastError !== null && !this.#closed) {
+      this.#components.log.debug({ peerId: this.id, err: error }, 'reconciling ended without equality')
     }
   }
 

@@ -92,5 +92,8 @@ export async function receivePushes(link: Link, memory: PeerMemory, onGap: () =>
 }
 
 function sizeOf(parts: readonly EntryPart[]): number {
-  return parts.reduce((sum, { id, changes }) => sum + id.key.length + 160 + changes.reduce((all, c) => all + c.length, 0), 0)
+  return parts.reduce(
+    (sum, { id, changes }) => sum + id.key.length + 160 + changes.reduce((all, c) => all + c.length, 0),
+    0,
+  )
 }

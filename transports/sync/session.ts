@@ -170,7 +170,10 @@ async function filtered({ replica, memory }: SessionComponents, link: Link, stan
 
 async function decodeAndTalk(components: SessionComponents, link: Link, window: Window): Promise<boolean> {
   const items = await collect(components.replica.items(), components.memory)
-  const decoder = createDecoder(items.map(({ item }) => item), window)
+  const decoder = createDecoder(
+    items.map(({ item }) => item),
+    window,
+  )
   const difference = await decode(decoder, link)
   const exact = difference !== undefined
   await link.send({ type: 'found', exact, wanted: Buffer.concat(difference?.onlyThere ?? []) })
@@ -194,7 +197,10 @@ async function decode(decoder: Decoder, link: Link) {
 
 async function encodeAndTalk(components: SessionComponents, link: Link, window: Window): Promise<boolean> {
   const items = await collect(components.replica.items(), components.memory)
-  const encoder = createEncoder(items.map(({ item }) => item), window)
+  const encoder = createEncoder(
+    items.map(({ item }) => item),
+    window,
+  )
   let found: Extract<Message, { type: 'found' }> | undefined
   for (let sent = 0, block = FIRST_BLOCK; found === undefined; sent += block, block = Math.min(MAX_BLOCK, 3 * sent)) {
     await link.send({ type: 'symbols', symbols: encodeSymbols(encoder.symbols(sent, block)) })
@@ -203,7 +209,11 @@ async function encodeAndTalk(components: SessionComponents, link: Link, window: 
   }
   const { exact, wanted } = found
   const ids = Array.from({ length: Math.floor(wanted.length / 8) }, (_, i) => wanted.subarray(8 * i, 8 * i + 8))
-  const theirs = itemsById(items.map(({ item }) => item), window, ids)
+  const theirs = itemsById(
+    items.map(({ item }) => item),
+    window,
+    ids,
+  )
   const clean = await talk(components, link, idsOf(items, theirs))
   return clean && exact
 }
@@ -234,4 +244,3 @@ function idsOf(items: readonly Item[], some: readonly Uint8Array[]): EntryId[] {
 }
 
 const windowOf = (attempt: number) => (attempt % 4) as Window
-

@@ -37,7 +37,16 @@ export interface Held {
 }
 
 export type Message =
-  | { readonly type: 'hello'; readonly name: string; readonly version: string; readonly database: string; readonly boot: string; readonly addresses: readonly string[]; readonly book: readonly (readonly [peer: string, addresses: readonly string[]])[]; readonly cloned: boolean }
+  | {
+      readonly type: 'hello'
+      readonly name: string
+      readonly version: string
+      readonly database: string
+      readonly boot: string
+      readonly addresses: readonly string[]
+      readonly book: readonly (readonly [peer: string, addresses: readonly string[]])[]
+      readonly cloned: boolean
+    }
   | { readonly type: 'roster'; readonly records: readonly Uint8Array[] }
   | ({ readonly type: 'open' } & Stand & { readonly attempt: number })
   | ({ readonly type: 'answer' } & Stand)
@@ -80,7 +89,16 @@ function fields(m: Message): unknown[] {
     case 'found':
       return [m.exact, m.wanted]
     case 'entries':
-      return [m.entries.map(({ id, changes, signatures, more }) => [id.kind === 'memory' ? 0 : 1, id.scope, id.key, changes, signatures, more])]
+      return [
+        m.entries.map(({ id, changes, signatures, more }) => [
+          id.kind === 'memory' ? 0 : 1,
+          id.scope,
+          id.key,
+          changes,
+          signatures,
+          more,
+        ]),
+      ]
     case 'held':
       return [m.refused.map((id) => [id.kind === 'memory' ? 0 : 1, id.scope, id.key]), m.incomplete]
     case 'join':
@@ -95,7 +113,13 @@ function fields(m: Message): unknown[] {
   }
 }
 
-const standFields = ({ at, digest, items, roster, checkpoint }: Stand) => [at, digest, items, Buffer.from(roster, 'hex'), ...checkpoint]
+const standFields = ({ at, digest, items, roster, checkpoint }: Stand) => [
+  at,
+  digest,
+  items,
+  Buffer.from(roster, 'hex'),
+  ...checkpoint,
+]
 
 /** Reads a frame. @throws {MeshError} `MESSAGE_INVALID` for anything that {@link encodeMessage} would not write */
 export function decodeMessage(frame: Uint8Array): Message {
@@ -110,7 +134,16 @@ export function decodeMessage(frame: Uint8Array): Message {
 function parse(type: MessageType, f: readonly unknown[]): Message {
   switch (type) {
     case 'hello':
-      return { type, name: asText(f[0]), version: asText(f[1]), database: asText(f[2]), boot: asText(f[3]), addresses: asTexts(f[4]), book: asList(f[5]).map((one) => [asText(asList(one)[0]), asTexts(asList(one)[1])] as const), cloned: f[6] === true }
+      return {
+        type,
+        name: asText(f[0]),
+        version: asText(f[1]),
+        database: asText(f[2]),
+        boot: asText(f[3]),
+        addresses: asTexts(f[4]),
+        book: asList(f[5]).map((one) => [asText(asList(one)[0]), asTexts(asList(one)[1])] as const),
+        cloned: f[6] === true,
+      }
     case 'roster':
       return { type, records: asList(f[0]).map(asBytes) }
     case 'open':
@@ -145,7 +178,13 @@ function parseStand(f: readonly unknown[]): Stand {
   const digest = asBytes(f[1])
   const roster = asBytes(f[3])
   if (digest.length !== 32 || roster.length !== 8) throw new TypeError('a digest of the wrong size')
-  return { at: asCount(f[0]), digest, items: asCount(f[2]), roster: Buffer.from(roster).toString('hex'), checkpoint: [asCount(f[4]), asCount(f[5])] }
+  return {
+    at: asCount(f[0]),
+    digest,
+    items: asCount(f[2]),
+    roster: Buffer.from(roster).toString('hex'),
+    checkpoint: [asCount(f[4]), asCount(f[5])],
+  }
 }
 
 function parsePart(f: readonly unknown[]): EntryPart {

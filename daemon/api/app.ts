@@ -1,0 +1,57 @@
+import fastify, { type FastifyBaseLogger, type FastifyReply, LogController } from 'fastify'
+import { MeshError } from '../../crdt/errors.ts'
+import type { ApiApp, RouteContext } from './components.ts'
+import { describeError } from './http-errors.ts'
+import { addImportRoute } from './routes-import.ts'
+import { addMemoryRoutes } from './routes-memory.ts'
+import { addMeshRoutes } from './routes-mesh.ts'
+import { addNodeRoutes } from './routes-node.ts'
+import { addSkillRoutes } from './routes-skills.ts'
+import { MAX_BODY_BYTES } from './schemas.ts'
+import { parseStrictJson } from './strict-json.ts'
+import { validatorCompiler } from './validator.ts'
+
+/** Longest path parameter that is looked at, in characters: the parsers say what is too long, not the router. */
+const MAX_PARAMETER_CHARACTERS = 16 * 1024
+
+/** All routes with parsing, validation and error answers; it listens nowhere by itself. */
+export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp {
+  const app: ApiApp = fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: MAX_BODY_BYTES,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
+    frameworkErrors: (error, _request, reply) => {
+      const { status, answer } = describeError(error)
+      ;(reply as FastifyReply).status(status).send(answer)
+    },
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  app.removeAllContentTypeParsers()
+  // The guard has seen to it that whatever comes here calls itself JSON, or nothing.
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) =>
+    body.length === 0 ? undefined : parseStrictJson(body),
+  )
+  // A missing body is an empty object, so that what it lacks is named.
+  app.addHook('preValidation', async (request) => {
+    request.body ??= {}
+  })
+  app.setErrorHandler((error, request, reply) => {
+    const { status, answer, unexpected } = describeError(error)
+    const place = { method: request.method, route: request.routeOptions.url }
+    if (unexpected) request.log.error({ err: error, ...place }, 'request failed')
+    if (status === 401) reply.header('www-authenticate', 'Bearer')
+    return reply.status(status).send(answer)
+  })
+  app.setNotFoundHandler(({ method, url }) => {
+    const message = `url: there is no call ${method} ${url.split('?')[0]}`
+    throw new MeshError('ROUTE_UNKNOWN', message, { field: 'url', hint: 'see docs/api.md for the calls' })
+  })
+  addNodeRoutes(app, context)
+  addMemoryRoutes(app, context)
+  addSkillRoutes(app, context)
+  addImportRoute(app, context)
+  addMeshRoutes(app, context)
+  return app
+}

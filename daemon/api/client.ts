@@ -1,0 +1,216 @@
+/**
+ * The typed client of the store API, and all that a program above the daemon may import of it. It needs nothing but
+ * Node: no dependency is loaded.
+ */
+import { type Environment, layoutOf, resolveHome } from '../home.ts'
+import { ApiError } from './client-errors.ts'
+import { type Call, chooseTarget, HttpCaller } from './client-http.ts'
+import type {
+  ConfigView,
+  DeletedMemory,
+  DeletedSkill,
+  Doctor,
+  Health,
+  ImportBatch,
+  ImportReport,
+  Invitation,
+  InviteBody,
+  JoinReport,
+  LeaveReport,
+  MemoryRow,
+  Peer,
+  PeerIdentity,
+  Peers,
+  Progress,
+  PutMemory,
+  PutSkill,
+  RotatedToken,
+  SkillRow,
+  Status,
+  SyncReport,
+} from './schemas.ts'
+
+export { type Environment, type HomeLayout, layoutOf, resolveHome } from '../home.ts'
+export { ApiError, type ApiErrorInit } from './client-errors.ts'
+export type * from './schemas.ts'
+
+/** Where the daemon is. Without `url` its unix socket is used, which needs no token. */
+export interface ClientInit {
+  /** OpenClaw's state folder; what `env` says where absent. */
+  readonly home?: string
+  /** `process.env` where absent. */
+  readonly env?: Environment
+  /** The unix socket, where it is not the home's own. */
+  readonly socketPath?: string
+  /** `http://127.0.0.1:4078`: TCP instead of the socket. */
+  readonly url?: string
+  /** For TCP. Read from the home's token file where absent and `url` is on this machine. */
+  readonly token?: string
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+  /** Longest wait for the daemon to say something, in milliseconds. Long work waits for ever unless this is given. */
+  readonly timeoutMs?: number
+}
+
+export interface LongCallOptions extends CallOptions {
+  readonly onProgress?: (progress: Progress) => void
+}
+
+export interface ListQuery {
+  readonly scope?: string
+  /** Only keys or names that begin with this. */
+  readonly prefix?: string
+  readonly limit?: number
+}
+
+/**
+ * Every call rejects with an {@link ApiError}, or with the signal's reason when it is aborted.
+ * Rows come in order of scope, then key or name.
+ */
+export interface MeshClient {
+  /** Whom this client asks, for messages: a socket's path or a URL. */
+  readonly target: string
+  health(options?: CallOptions): Promise<Health>
+  status(options?: CallOptions): Promise<Status>
+
+  listMemory(query?: ListQuery, options?: CallOptions): Promise<MemoryRow[]>
+  /** As {@link listMemory}, row by row, in constant memory. */
+  eachMemory(query?: ListQuery, options?: CallOptions): AsyncIterable<MemoryRow>
+  /** Rejects with `NOT_FOUND` where there is no live entry; so do the other single reads and deletes. */
+  getMemory(scope: string, key: string, options?: CallOptions): Promise<MemoryRow>
+  /** Resolves when the write is durable. */
+  putMemory(put: PutMemory, options?: CallOptions): Promise<MemoryRow>
+  deleteMemory(scope: string, key: string, options?: CallOptions): Promise<DeletedMemory>
+
+  listSkills(query?: ListQuery, options?: CallOptions): Promise<SkillRow[]>
+  eachSkill(query?: ListQuery, options?: CallOptions): AsyncIterable<SkillRow>
+  /** `scope` is `mesh` where it is undefined. */
+  getSkill(name: string, scope?: string, options?: CallOptions): Promise<SkillRow>
+  putSkill(put: PutSkill, options?: CallOptions): Promise<SkillRow>
+  deleteSkill(name: string, scope?: string, options?: CallOptions): Promise<DeletedSkill>
+
+  /** Takes in what earlier tools kept: last write wins, nothing twice. At most 500 items and 2 MiB of JSON a call. */
+  import(batch: ImportBatch, options?: CallOptions): Promise<ImportReport>
+
+  peers(options?: CallOptions): Promise<Peer[]>
+  /** By name or peer id. */
+  removePeer(peer: string, options?: CallOptions): Promise<PeerIdentity>
+  invite(init?: InviteBody, options?: CallOptions): Promise<Invitation>
+  /** Once begun it is finished, also when this client goes away. */
+  join(ticket: string, options?: LongCallOptions): Promise<JoinReport>
+  /** Once begun it is finished, also when this client goes away. */
+  leave(options?: LongCallOptions): Promise<LeaveReport>
+  /** Reconciles with all members now. It ends when this client goes away or the signal is aborted. */
+  sync(options?: LongCallOptions): Promise<SyncReport>
+
+  doctor(options?: CallOptions): Promise<Doctor>
+  /** Makes a new token and writes it to the file; the old one is dead at once. */
+  rotateToken(options?: CallOptions): Promise<RotatedToken>
+  config(options?: CallOptions): Promise<ConfigView>
+
+  /** Drops the idle connections. Needed only to be tidy: they do not keep a process alive. */
+  close(): void
+}
+
+/** A daemon that says nothing for this long is not well. */
+const DEFAULT_TIMEOUT_MS = 30_000
+const NDJSON = 'application/x-ndjson'
+
+/** Makes a client; nothing is asked of the daemon yet. @throws {ApiError} `REQUEST_INVALID` for a malformed `url` */
+export function createClient(init: ClientInit = {}): MeshClient {
+  const target = chooseTarget(layoutOf(init.home ?? resolveHome(init.env)), init)
+  const http = new HttpCaller(target)
+
+  const ask = <T>(method: Call['method'], path: string, options: CallOptions = {}, body?: unknown) =>
+    http.json<T>({ method, path, body, signal: options.signal, idleMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS })
+
+  async function* rows<T>(path: string, query: ListQuery = {}, options: CallOptions = {}): AsyncGenerator<T> {
+    const idleMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
+    const call: Call = { method: 'GET', path: path + queryString({ ...query }), signal: options.signal, idleMs }
+    // The daemon writes the array's brackets and each row on lines of their own.
+    for await (const line of http.lines(await http.open(call), call)) {
+      if (line !== '[' && line !== ']') yield parseLine<T>(line.endsWith(',') ? line.slice(0, -1) : line)
+    }
+  }
+
+  const longWork = async <T>(path: string, body: unknown, options: LongCallOptions = {}): Promise<T> => {
+    const { signal, timeoutMs: idleMs } = options
+    const call: Call = { method: 'POST', path, body, accept: NDJSON, signal, idleMs }
+    for await (const line of http.lines(await http.open(call), call)) {
+      const news = parseLine<WorkLine<T>>(line)
+      if ('result' in news) return news.result
+      if ('error' in news) throw errorFromLine(news.error)
+      options.onProgress?.(news.progress)
+    }
+    throw new ApiError('ANSWER_INVALID', `POST ${path}: the answer ended without a result`)
+  }
+
+  const memoryPath = (scope: string, key: string) => `/mesh/memory/${segment(scope, 'scope')}/${segment(key, 'key')}`
+  const skillPath = (name: string, scope: string | undefined) =>
+    `/mesh/skills/${segment(name, 'name')}${queryString({ scope })}`
+
+  const eachMemory = (query?: ListQuery, options?: CallOptions) => rows<MemoryRow>('/mesh/memory', query, options)
+  const eachSkill = (query?: ListQuery, options?: CallOptions) => rows<SkillRow>('/mesh/skills', query, options)
+
+  return {
+    target: target.kind === 'socket' ? target.path : target.url.origin,
+    health: (options) => ask('GET', '/health', options),
+    status: (options) => ask('GET', '/status', options),
+    listMemory: (query, options) => Array.fromAsync(eachMemory(query, options)),
+    eachMemory,
+    getMemory: async (scope, key, options) => ask('GET', memoryPath(scope, key), options),
+    putMemory: (put, options) => ask('PUT', '/mesh/memory', options, put),
+    deleteMemory: async (scope, key, options) => ask('DELETE', memoryPath(scope, key), options),
+    listSkills: (query, options) => Array.fromAsync(eachSkill(query, options)),
+    eachSkill,
+    getSkill: async (name, scope, options) => ask('GET', skillPath(name, scope), options),
+    putSkill: (put, options) => ask('PUT', '/mesh/skills', options, put),
+    deleteSkill: async (name, scope, options) => ask('DELETE', skillPath(name, scope), options),
+    import: (batch, options) => ask('POST', '/import', options, batch),
+    peers: async (options) => (await ask<Peers>('GET', '/peers', options)).peers,
+    removePeer: async (peer, options) => ask('DELETE', `/peers/${segment(peer, 'peer')}`, options),
+    invite: (invite, options) => ask('POST', '/invite', options, invite ?? {}),
+    join: (ticket, options) => longWork('/join', { ticket }, options),
+    leave: (options) => longWork('/leave', {}, options),
+    sync: (options) => longWork('/sync', {}, options),
+    doctor: (options) => ask('GET', '/doctor', options),
+    rotateToken: (options) => ask('POST', '/token/rotate', options, {}),
+    config: (options) => ask('GET', '/config', options),
+    close: () => http.close(),
+  }
+}
+
+/** One line of long work: any number of `progress`, then exactly one of the others. */
+type WorkLine<T> = { readonly progress: Progress } | { readonly result: T } | { readonly error: WorkError }
+
+interface WorkError {
+  readonly type: string
+  readonly message: string
+  readonly field?: string
+  readonly hint?: string
+}
+
+function errorFromLine({ type, message, field, hint }: WorkError): ApiError {
+  return new ApiError(type, message, { status: 200, field, hint })
+}
+
+function parseLine<T>(line: string): T {
+  try {
+    return JSON.parse(line) as T
+  } catch (cause) {
+    throw new ApiError('ANSWER_INVALID', 'a line of the answer is no JSON', { status: 200, cause })
+  }
+}
+
+function segment(text: string, field: string): string {
+  if (text.isWellFormed()) return encodeURIComponent(text)
+  throw new ApiError('REQUEST_INVALID', `${field}: holds a lone surrogate, which is no Unicode text`, { field })
+}
+
+function queryString(query: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(query).filter((pair) => pair[1] !== undefined)
+  if (given.length === 0) return ''
+  return `?${given.map(([name, value]) => `${name}=${segment(String(value), name)}`).join('&')}`
+}

@@ -1,0 +1,81 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
+import type { Logger } from 'pino'
+import type { EntryStore } from '../../crdt/replica/replica.ts'
+import type { Finding, Mesh } from '../../transports/mesh.ts'
+import type { LoadedConfig } from '../config/index.ts'
+import type { HomeLayout } from '../home.ts'
+import type { TokenFile } from './token.ts'
+
+/** What the store API reads, writes and steers. It owns none of these: it neither opens nor closes them. */
+export interface ApiComponents {
+  readonly store: EntryStore
+  readonly mesh: Mesh
+  /** All that `mesh doctor` shows, the mesh's own findings included. */
+  readonly findings: () => Promise<readonly Finding[]>
+  readonly token: TokenFile
+  readonly config: LoadedConfig
+  readonly log: Logger
+}
+
+export interface ApiInit {
+  readonly layout: HomeLayout
+  /** Of the package. */
+  readonly version: string
+  /** Unix milliseconds at which the daemon started. */
+  readonly startedAt: number
+  readonly limits?: Partial<ApiLimits>
+}
+
+/** Bounds that keep a slow, idle or greedy caller from costing the others anything. Times in milliseconds. */
+export interface ApiLimits {
+  /** Connections per listener, each; above it the longest idle one is cut. */
+  readonly maxConnections: number
+  /** Requests being served at once; above it 429. */
+  readonly maxRequests: number
+  /** From a connection's first moment to the end of a request's headers. */
+  readonly headersMs: number
+  /** From there to the end of the request's body. */
+  readonly requestMs: number
+  /** How long a connection may wait for its next request. */
+  readonly keepAliveMs: number
+  /** How long a caller may leave an answer unread. A person reads through a pager. */
+  readonly unreadMs: number
+  /** How long `stop` waits for requests that are being served. */
+  readonly drainMs: number
+}
+
+export const DEFAULT_LIMITS: ApiLimits = {
+  // 50 agents with a few connections each, and far below the usual 1,024 file descriptors.
+  maxConnections: 256,
+  // With bodies of 2 MiB at most 256 MiB are held.
+  maxRequests: 128,
+  headersMs: 10_000,
+  requestMs: 60_000,
+  keepAliveMs: 10_000,
+  unreadMs: 600_000,
+  drainMs: 5_000,
+}
+
+/** What the routes are made with. */
+export interface RouteContext extends ApiComponents, ApiInit {
+  /** Where TCP listens, or undefined while it does not. */
+  readonly url: () => string | undefined
+  /** Aborted when the API stops. */
+  readonly stopping: AbortSignal
+}
+
+/** Fastify, with requests and answers typed by their schemas. */
+export type ApiApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>

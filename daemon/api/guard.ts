@@ -1,0 +1,90 @@
+import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
+import { hostname } from 'node:os'
+import { MeshError } from '../../crdt/errors.ts'
+import type { TokenFile } from './token.ts'
+
+export interface GuardInit {
+  /** The address that TCP was told to listen on. */
+  readonly host: string
+  /** The port that TCP listens on. */
+  readonly port: () => number | undefined
+  /** Whether TCP callers need the token. */
+  readonly auth: boolean
+}
+
+/**
+ * What stands before every route, by headers alone: nothing of a refused request's body is read. Web pages are kept
+ * out by Host (DNS rebinding), Origin and Sec-Fetch-Site (foreign pages) and Content-Type (forms, which browsers send
+ * anywhere without asking); other users of the machine by the token.
+ *
+ * @param request as Node parsed it
+ * @param local whether it came through the unix socket, whose file rights let only its user in
+ * @throws {MeshError} `HOST_REFUSED`, `ORIGIN_REFUSED`, `CONTENT_TYPE_REFUSED`, `CONTENT_TYPE_UNSUPPORTED`,
+ * `UNAUTHORIZED`
+ */
+export type Guard = (request: IncomingMessage, local: boolean) => void
+
+export function createGuard(token: TokenFile, init: GuardInit): Guard {
+  return (request, local) => {
+    if (!local) checkHost(request.headers.host, init)
+    checkOrigin(request)
+    checkContentType(request.headers['content-type'])
+    const open = local || !init.auth || request.url?.split('?')[0] === '/health'
+    if (!open) checkToken(request, token)
+  }
+}
+
+function checkHost(header: string | undefined, init: GuardInit): void {
+  const { name, port } = splitHost(header ?? '')
+  if (port === init.port() && isAllowedName(name, init.host)) return
+  const field = 'host'
+  const hint = `use http://127.0.0.1:${init.port()}`
+  throw new MeshError('HOST_REFUSED', `host: ${JSON.stringify(header ?? '')} is not this API's address`, {
+    field,
+    hint,
+  })
+}
+
+function splitHost(header: string): { name: string; port: number } {
+  const match = /^(\[[0-9a-f:.]+\]|[^:]+)(?::(\d{1,5}))?$/i.exec(header)
+  return { name: match?.[1]?.toLowerCase() ?? '', port: Number(match?.[2] ?? 80) }
+}
+
+function isAllowedName(name: string, listensOn: string): boolean {
+  if (name === '127.0.0.1' || name === 'localhost' || name === '[::1]') return true
+  const bare = name.replace(/^\[|\]$/g, '')
+  if (listensOn !== '0.0.0.0' && listensOn !== '::') return bare === listensOn.toLowerCase()
+  // On every interface no list of addresses is complete. An attacker's page needs a name of its own: none is taken.
+  return isIP(bare) !== 0 || bare === hostname().toLowerCase()
+}
+
+function checkOrigin(request: IncomingMessage): void {
+  const { origin } = request.headers
+  const site = request.headers['sec-fetch-site']
+  if (origin === undefined && site !== 'cross-site' && site !== 'same-site') return
+  const hint = 'call it from a program; no web page is allowed to'
+  throw new MeshError('ORIGIN_REFUSED', 'origin: web pages may not call this API', { field: 'origin', hint })
+}
+
+/** JSON, or no type at all: many callers leave it out. */
+function checkContentType(header: string | undefined): void {
+  const type = header?.split(';')[0]?.trim().toLowerCase() ?? ''
+  if (type === '' || type === 'application/json' || /^application\/[\w.+-]+\+json$/.test(type)) return
+  const simple = ['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain'].includes(type)
+  const init = { field: 'content-type', hint: 'send application/json' }
+  if (simple) throw new MeshError('CONTENT_TYPE_REFUSED', `content-type: ${type} is what web forms send`, init)
+  throw new MeshError('CONTENT_TYPE_UNSUPPORTED', `content-type: ${JSON.stringify(type)} is not JSON`, init)
+}
+
+function checkToken(request: IncomingMessage, token: TokenFile): void {
+  const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+  const key = request.headers['x-api-key']
+  const candidate = bearer ?? (typeof key === 'string' ? key : undefined)
+  if (candidate !== undefined && token.matches(candidate)) return
+  const what = candidate === undefined ? 'no token was given' : 'the token is not the valid one'
+  throw new MeshError('UNAUTHORIZED', `authorization: ${what}`, {
+    field: 'authorization',
+    hint: `send "Authorization: Bearer …" with the token of ${token.path}`,
+  })
+}

@@ -1,0 +1,60 @@
+import { Type } from 'typebox'
+import {
+  ConfigViewSchema,
+  DeletedMemorySchema,
+  DeletedSkillSchema,
+  DoctorSchema,
+  ErrorSchema,
+  HealthSchema,
+  ImportBodySchema,
+  ImportReportSchema,
+  InvitationSchema,
+  InviteBodySchema,
+  JoinBodySchema,
+  JoinReportSchema,
+  LeaveReportSchema,
+  ListQuerySchema,
+  MemoryRowSchema,
+  PeerIdentitySchema,
+  PeersSchema,
+  PutMemorySchema,
+  PutSkillSchema,
+  RotatedTokenSchema,
+  SkillQuerySchema,
+  SkillRowSchema,
+  StatusSchema,
+  SyncReportSchema,
+} from './schemas.ts'
+
+/** The key is the rest of the path: it may hold slashes, encoded or not. */
+const MemoryParams = Type.Object({ scope: Type.String(), '*': Type.String() })
+const SkillParams = Type.Object({ name: Type.String() })
+const PeerParams = Type.Object({ peer: Type.String() })
+
+const failures = { '4xx': ErrorSchema, '5xx': ErrorSchema }
+const answers = <Schema>(schema: Schema) => ({ 200: schema, ...failures })
+
+/** What each route takes and gives. Lists and NDJSON are written as streams and have no schema of their answer. */
+export const routes = {
+  health: { response: answers(HealthSchema) },
+  status: { response: answers(StatusSchema) },
+  listMemory: { querystring: ListQuerySchema, response: failures },
+  getMemory: { params: MemoryParams, response: answers(MemoryRowSchema) },
+  putMemory: { body: PutMemorySchema, response: answers(MemoryRowSchema) },
+  deleteMemory: { params: MemoryParams, response: answers(DeletedMemorySchema) },
+  query: { response: failures },
+  listSkills: { querystring: ListQuerySchema, response: failures },
+  getSkill: { params: SkillParams, querystring: SkillQuerySchema, response: answers(SkillRowSchema) },
+  putSkill: { body: PutSkillSchema, response: answers(SkillRowSchema) },
+  deleteSkill: { params: SkillParams, querystring: SkillQuerySchema, response: answers(DeletedSkillSchema) },
+  import: { body: ImportBodySchema, response: answers(ImportReportSchema) },
+  peers: { response: answers(PeersSchema) },
+  removePeer: { params: PeerParams, response: answers(PeerIdentitySchema) },
+  invite: { body: InviteBodySchema, response: answers(InvitationSchema) },
+  join: { body: JoinBodySchema, response: answers(JoinReportSchema) },
+  leave: { response: answers(LeaveReportSchema) },
+  sync: { response: answers(SyncReportSchema) },
+  doctor: { response: answers(DoctorSchema) },
+  rotateToken: { response: answers(RotatedTokenSchema) },
+  config: { response: answers(ConfigViewSchema) },
+} as const

@@ -1,0 +1,60 @@
+import { NODE_SCOPE } from '../../crdt/entry/index.ts'
+import type { ApiApp, RouteContext } from './components.ts'
+import { routes } from './route-schemas.ts'
+
+const SERVICE = 'openclaw-meshd'
+
+/** The node itself: health, status, configuration, findings, token. */
+export function addNodeRoutes(app: ApiApp, context: RouteContext): void {
+  const { store, mesh, token, config, findings, layout, version, startedAt, url } = context
+
+  app.get('/health', { schema: routes.health }, async () => ({
+    ok: true as const,
+    service: SERVICE,
+    storeAvailable: await isReadable(context),
+    version,
+  }))
+
+  app.get('/status', { schema: routes.status }, () => {
+    const { memory, skills, deleted, conflicts } = store.counts()
+    return {
+      nodeId: mesh.nodeId,
+      peerId: mesh.peerId,
+      meshId: mesh.meshId,
+      version,
+      startedAt,
+      entries: memory + skills,
+      memory,
+      skills,
+      deleted,
+      conflicts,
+      digest: Buffer.from(store.digest().digest).toString('hex'),
+      position: store.position,
+      addresses: mesh.addresses(),
+      api: { socket: layout.socketPath, url: url() ?? null, auth: config.config.api.auth },
+      home: layout.home,
+      peers: mesh.peers(),
+    }
+  })
+
+  app.get('/doctor', { schema: routes.doctor }, async () => {
+    const found = [...(await findings())]
+    return { ok: found.every(({ severity }) => severity === 'info'), findings: found }
+  })
+
+  app.post('/token/rotate', { schema: routes.rotateToken }, async () => {
+    await token.rotate()
+    return { path: token.path }
+  })
+
+  app.get('/config', { schema: routes.config }, () => ({ ...config, config: { ...config.config } }))
+}
+
+async function isReadable({ store }: RouteContext): Promise<boolean> {
+  try {
+    await store.get({ kind: 'memory', scope: NODE_SCOPE, key: 'health' })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,279 @@
+/**
+ * The store API's requests and answers: one schema each, which validates, serialises and types. Field names of rows
+ * are those that mesh tools of every age know; `updated_at` and `ts` are Unix seconds, all other times milliseconds.
+ */
+import { type Static, Type } from 'typebox'
+import type { JsonValue } from '../../crdt/entry/types.ts'
+
+/** Request bodies above this many bytes are refused with 413. */
+export const MAX_BODY_BYTES = 2 * 1024 * 1024
+/** Most items, memory and skills together, that one import takes. */
+export const MAX_IMPORT_ITEMS = 500
+
+const NullableText = Type.Unsafe<string | null>({ type: ['string', 'null'] })
+const NullableNumber = Type.Unsafe<number | null>({ type: ['number', 'null'] })
+const Json = Type.Unsafe<JsonValue>({})
+const Count = Type.Integer({ minimum: 0 })
+const OptionalText = Type.Optional(Type.String())
+
+// Rows
+
+export const MemoryRowSchema = Type.Object({
+  scope: Type.String(),
+  key: Type.String(),
+  value: Json,
+  node_id: Type.String(),
+  updated_at: Type.Number(),
+})
+export type MemoryRow = Static<typeof MemoryRowSchema>
+
+export const SkillRowSchema = Type.Object({
+  name: Type.String(),
+  source_node: Type.String(),
+  content: NullableText,
+  path: NullableText,
+  updated_at: Type.Number(),
+  scope: Type.String(),
+})
+export type SkillRow = Static<typeof SkillRowSchema>
+
+export const DeletedMemorySchema = Type.Object({
+  deleted: Type.Literal(true),
+  scope: Type.String(),
+  key: Type.String(),
+})
+export type DeletedMemory = Static<typeof DeletedMemorySchema>
+
+export const DeletedSkillSchema = Type.Object({
+  deleted: Type.Literal(true),
+  scope: Type.String(),
+  name: Type.String(),
+})
+export type DeletedSkill = Static<typeof DeletedSkillSchema>
+
+// Writes. Fields beyond these are ignored, for older tools send some.
+
+/** `node_id` is whom the row names as its author; this node where it is absent. */
+export const PutMemorySchema = Type.Object({
+  scope: Type.String(),
+  key: Type.String(),
+  value: Json,
+  node_id: OptionalText,
+})
+export type PutMemory = Static<typeof PutMemorySchema>
+
+/** At least one of `content` and `path` is text; null counts as absent. `scope` is `mesh` where it is absent. */
+export const PutSkillSchema = Type.Object({
+  name: Type.String(),
+  source_node: OptionalText,
+  content: Type.Optional(NullableText),
+  path: Type.Optional(NullableText),
+  scope: OptionalText,
+})
+export type PutSkill = Static<typeof PutSkillSchema>
+
+/** `q`, `mode`: a search, which this version answers with 501. */
+export const ListQuerySchema = Type.Object({
+  scope: OptionalText,
+  prefix: OptionalText,
+  limit: Type.Optional(Type.Integer({ minimum: 1 })),
+  q: OptionalText,
+})
+
+export const SkillQuerySchema = Type.Object({ scope: OptionalText })
+
+/** An item's `ts` is when it was written, in Unix seconds; now where it is absent. */
+export const ImportMemorySchema = Type.Object({
+  scope: Type.String(),
+  key: Type.String(),
+  value: Json,
+  node_id: OptionalText,
+  ts: Type.Optional(Type.Number({ minimum: 0 })),
+})
+export type ImportMemory = Static<typeof ImportMemorySchema>
+
+export const ImportSkillSchema = Type.Object({
+  name: Type.String(),
+  content: Type.String(),
+  source_node: OptionalText,
+  scope: OptionalText,
+  ts: Type.Optional(Type.Number({ minimum: 0 })),
+})
+export type ImportSkill = Static<typeof ImportSkillSchema>
+
+/** Items are checked one by one, so that a bad one is reported and the others are taken. */
+export const ImportBodySchema = Type.Object({
+  memory: Type.Optional(Type.Array(Type.Unsafe<unknown>({}))),
+  skills: Type.Optional(Type.Array(Type.Unsafe<unknown>({}))),
+})
+/** At most {@link MAX_IMPORT_ITEMS} in both lists together. */
+export interface ImportBatch {
+  readonly memory?: readonly ImportMemory[]
+  readonly skills?: readonly ImportSkill[]
+}
+
+/** How many were taken, held already, or older than what is held; and which were refused, with the reason. */
+export const ImportReportSchema = Type.Object({
+  taken: Count,
+  equal: Count,
+  older: Count,
+  refused: Type.Array(
+    Type.Object({
+      kind: Type.Union([Type.Literal('memory'), Type.Literal('skill')]),
+      scope: Type.String(),
+      key: Type.String(),
+      code: Type.String(),
+      message: Type.String(),
+    }),
+  ),
+})
+export type ImportReport = Static<typeof ImportReportSchema>
+
+// The node and its mesh
+
+export const HealthSchema = Type.Object({
+  ok: Type.Literal(true),
+  service: Type.String(),
+  storeAvailable: Type.Boolean(),
+  version: Type.String(),
+})
+export type Health = Static<typeof HealthSchema>
+
+export const PeerSchema = Type.Object({
+  nodeId: Type.String(),
+  peerId: Type.String(),
+  connected: Type.Boolean(),
+  /** Proven equal at the last reconciliation, and nothing committed here since. */
+  equal: Type.Boolean(),
+  /** Unix milliseconds. */
+  lastSync: NullableNumber,
+  address: NullableText,
+  incomplete: Count,
+  error: NullableText,
+})
+export type Peer = Static<typeof PeerSchema>
+
+export const PeersSchema = Type.Object({ peers: Type.Array(PeerSchema) })
+export type Peers = Static<typeof PeersSchema>
+
+export const PeerIdentitySchema = Type.Object({ nodeId: Type.String(), peerId: Type.String() })
+export type PeerIdentity = Static<typeof PeerIdentitySchema>
+
+export const StatusSchema = Type.Object({
+  nodeId: Type.String(),
+  peerId: Type.String(),
+  meshId: Type.String(),
+  version: Type.String(),
+  /** Unix milliseconds. */
+  startedAt: Type.Number(),
+  /** Live entries: memory and skills. */
+  entries: Count,
+  memory: Count,
+  skills: Count,
+  /** Deleted, but known as such. */
+  deleted: Count,
+  conflicts: Count,
+  /** Hex of 32 bytes over all scopes but `node`: equal digests mean equal meshes. */
+  digest: Type.String(),
+  /** Feed position of the latest commit. */
+  position: Count,
+  addresses: Type.Array(Type.String()),
+  api: Type.Object({ socket: Type.String(), url: NullableText, auth: Type.Boolean() }),
+  home: Type.String(),
+  peers: Type.Array(PeerSchema),
+})
+export type Status = Static<typeof StatusSchema>
+
+/** How long a ticket may be used, in seconds. */
+export const InviteBodySchema = Type.Object({
+  ttl_seconds: Type.Optional(Type.Integer({ minimum: 60, maximum: 604_800 })),
+})
+export type InviteBody = Static<typeof InviteBodySchema>
+
+/** `ticket` is a secret: whoever has it may join, once, until `expires_at` (Unix seconds). */
+export const InvitationSchema = Type.Object({
+  ticket: Type.String(),
+  expires_at: Type.Number(),
+  addresses: Type.Array(Type.String()),
+})
+export type Invitation = Static<typeof InvitationSchema>
+
+export const JoinBodySchema = Type.Object({ ticket: Type.String() })
+export type JoinBody = Static<typeof JoinBodySchema>
+
+export const JoinReportSchema = Type.Object({
+  meshId: Type.String(),
+  members: Type.Immutable(Type.Array(Type.String())),
+  vouched: Count,
+})
+export type JoinReport = Static<typeof JoinReportSchema>
+
+export const LeaveReportSchema = Type.Object({ meshId: Type.String(), told: Count })
+export type LeaveReport = Static<typeof LeaveReportSchema>
+
+export const SyncReportSchema = Type.Object({
+  equal: Type.Boolean(),
+  peers: Type.Immutable(
+    Type.Array(
+      Type.Object({
+        nodeId: Type.String(),
+        peerId: Type.String(),
+        equal: Type.Boolean(),
+        entriesSent: Count,
+        entriesReceived: Count,
+        bytesSent: Count,
+        bytesReceived: Count,
+        roundTrips: Count,
+        milliseconds: Type.Number(),
+        error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+      }),
+    ),
+  ),
+})
+export type SyncReport = Static<typeof SyncReportSchema>
+
+/** One step of long work: `done` of `total` in a phase; `total` is absent while unknown. */
+export const ProgressSchema = Type.Object({
+  phase: Type.String(),
+  peer: OptionalText,
+  done: Type.Number(),
+  total: Type.Optional(Type.Number()),
+})
+export type Progress = Static<typeof ProgressSchema>
+
+export const FindingSchema = Type.Object({
+  checkId: Type.String(),
+  severity: Type.Union([Type.Literal('info'), Type.Literal('warning'), Type.Literal('error')]),
+  message: Type.String(),
+  path: OptionalText,
+  fixHint: OptionalText,
+})
+export type Finding = Static<typeof FindingSchema>
+
+/** `ok`: nothing worse than `info` was found. */
+export const DoctorSchema = Type.Object({ ok: Type.Boolean(), findings: Type.Array(FindingSchema) })
+export type Doctor = Static<typeof DoctorSchema>
+
+/** The file that holds the new token; the token itself is never in an answer. */
+export const RotatedTokenSchema = Type.Object({ path: Type.String() })
+export type RotatedToken = Static<typeof RotatedTokenSchema>
+
+/** Effective values, and for each key where it came from. */
+export const ConfigViewSchema = Type.Object({
+  config: Type.Unsafe<Readonly<Record<string, unknown>>>({}),
+  sources: Type.Record(
+    Type.String(),
+    Type.Union([Type.Literal('default'), Type.Literal('file'), Type.Literal('environment')]),
+  ),
+  path: Type.String(),
+})
+export type ConfigView = Static<typeof ConfigViewSchema>
+
+/** Every error answer. `code` is stable; `field` names the input at fault; `hint` is the way out. */
+export const ErrorSchema = Type.Object({
+  error: Type.String(),
+  code: Type.String(),
+  field: OptionalText,
+  hint: OptionalText,
+})
+export type ErrorAnswer = Static<typeof ErrorSchema>

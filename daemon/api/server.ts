@@ -1,0 +1,101 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { MeshError } from '../../crdt/errors.ts'
+import { createApp } from './app.ts'
+import { type ApiComponents, type ApiInit, type ApiLimits, DEFAULT_LIMITS } from './components.ts'
+import { createGuard } from './guard.ts'
+import { createBoundedServer, listenOnSocket, listenOnTcp } from './listeners.ts'
+
+/** The store API on a unix socket and, where the config says so, on TCP. */
+export interface Api {
+  /**
+   * Listens. Nothing listens after a failure.
+   * @throws {MeshError} `ALREADY_RUNNING`, `SOCKET_UNSAFE`, `API_PORT_IN_USE`, `API_LISTEN_FAILED`
+   */
+  start(): Promise<void>
+  /** Takes no more requests, lets those under way finish within a bound, then cuts what is left. Idempotent. */
+  stop(): Promise<void>
+  /** `http://127.0.0.1:4078`, or undefined while TCP does not listen. */
+  url(): string | undefined
+}
+
+/** Makes the API; nothing listens before `start`. It can be started once. */
+export function createApi(components: ApiComponents, init: ApiInit): Api {
+  const limits: ApiLimits = { ...DEFAULT_LIMITS, ...init.limits }
+  const { tcp, host, port, auth } = components.config.config.api
+  const { socketPath } = init.layout
+  const log = components.log.child({ component: 'api' })
+  const stopping = new AbortController()
+  const localSockets = new WeakSet<Socket>()
+  let boundPort: number | undefined
+  let serving = 0
+  let stopped: Promise<void> | undefined
+
+  const url = () =>
+    boundPort === undefined ? undefined : `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`
+  const guard = createGuard(components.token, { host, port: () => boundPort, auth })
+  const app = createApp({ ...components, ...init, url, stopping: stopping.signal }, log)
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+    guard(request.raw, localSockets.has(request.raw.socket))
+    if (stopping.signal.aborted) throw new MeshError('STOPPING', 'the daemon is stopping', { hint: 'try again soon' })
+    if (serving >= limits.maxRequests) {
+      reply.header('retry-after', '1')
+      throw new MeshError('TOO_MANY_REQUESTS', `more than ${limits.maxRequests} requests at once`, {
+        hint: 'send fewer at once',
+      })
+    }
+    serving++
+    reply.raw.once('close', () => {
+      serving--
+      if (stopping.signal.aborted) setImmediate(closeIdle)
+    })
+  })
+
+  const route = (request: IncomingMessage, response: ServerResponse) => app.routing(request, response)
+  const onError = (err: Error) => log.error({ err }, 'a listener failed to take a connection')
+  const local = createBoundedServer(route, limits, onError)
+  const remote = createBoundedServer(route, limits, onError)
+  const closeIdle = () => {
+    for (const { connections } of [local, remote]) connections.closeIdle()
+  }
+  local.server.on('connection', (socket: Socket) => localSockets.add(socket))
+
+  async function start(): Promise<void> {
+    await app.ready()
+    await using undo = new AsyncDisposableStack()
+    undo.defer(stop)
+    await listenOnSocket(local.server, socketPath)
+    if (tcp) boundPort = await listenOnTcp(remote.server, host, port)
+    undo.move()
+    log.info({ socket: socketPath, url: url() }, 'the API listens')
+  }
+
+  function stop(): Promise<void> {
+    stopped ??= stopOnce()
+    return stopped
+  }
+
+  async function stopOnce(): Promise<void> {
+    stopping.abort(new MeshError('STOPPING', 'the daemon is stopping'))
+    const drained = Promise.all([local, remote].map(({ server }) => drain(server, limits.drainMs)))
+    closeIdle()
+    await drained
+    boundPort = undefined
+    await app.close()
+  }
+
+  return { start, stop, url }
+}
+
+/** Closes a server when its last connection is gone; after `ms` those that are left are cut. */
+function drain(server: Server, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const deadline = setTimeout(() => server.closeAllConnections(), ms)
+    server.close(() => {
+      clearTimeout(deadline)
+      resolve()
+    })
+  })
+}

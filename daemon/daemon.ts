@@ -1,0 +1,107 @@
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { openReplica } from '../crdt/replica/index.ts'
+import { createSigner } from '../crdt/signing.ts'
+import { systemClock } from '../transports/clock.ts'
+import { createDialler, createLibp2pTransport } from '../transports/libp2p/index.ts'
+import type { Finding, Mesh } from '../transports/mesh.ts'
+import { createMesh } from '../transports/sync/index.ts'
+import { createApi, openTokenFile } from './api/index.ts'
+import type { LoadedConfig } from './config/index.ts'
+import { createFileView, type FileView } from './files/index.ts'
+import type { HomeLayout } from './home.ts'
+import { announcedAddresses, listenAddresses } from './listen.ts'
+import { setUp } from './setup.ts'
+import { VERSION } from './version.ts'
+
+export interface DaemonComponents {
+  readonly config: LoadedConfig
+  readonly log: Logger
+}
+
+/** A running node. */
+export interface Daemon {
+  readonly mesh: Mesh
+  /** Where the API listens on TCP, or undefined. */
+  readonly url: string | undefined
+  /** Whether this start made the node. */
+  readonly created: boolean
+  /** Stops everything in the exact reverse of how it was started. Idempotent. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a node on a home; makes it on the first start. What was started before something fails is stopped again.
+ * @throws {MeshError} what its parts throw: `HOME_UNWRITABLE`, `DATABASE_LOCKED`, `PORT_IN_USE`, `API_PORT_IN_USE` …
+ */
+export async function startDaemon(layout: HomeLayout, { config: loaded, log }: DaemonComponents): Promise<Daemon> {
+  const { config } = loaded
+  const startedAt = Date.now()
+  await using parts = new AsyncDisposableStack()
+
+  const { seed, created } = await setUp(layout, config.nodeId)
+  const signer = createSigner(seed)
+  const token = await openTokenFile(layout.tokenPath)
+
+  const replica = await openReplica({ signer }, { path: layout.databasePath })
+  parts.defer(() => replica.close())
+
+  const meshLog = log.child({ component: 'mesh' })
+  const mesh = await createMesh(
+    {
+      replica,
+      signer,
+      clock: systemClock,
+      log: meshLog,
+      random: Math.random,
+      transport: (gate) =>
+        createLibp2pTransport(
+          { gate, log: meshLog },
+          { seed, listen: listenAddresses(config.p2p), announce: announcedAddresses(config.p2p) },
+        ),
+      dialler: (transport, targets) => createDialler({ transport, log: meshLog, targets }),
+    },
+    { nodeId: config.nodeId, version: VERSION, repairIntervalMs: config.sync.intervalSeconds * 1000 },
+  )
+
+  const files = config.files.enabled ? fileView(layout, loaded, replica, log) : undefined
+  if (files !== undefined) {
+    parts.defer(() => files.stop())
+    await files.start()
+  }
+
+  parts.defer(() => mesh.stop())
+  await mesh.start()
+
+  const findings = async (): Promise<Finding[]> => {
+    await files?.check()
+    return [...mesh.findings(), ...(files?.findings() ?? [])]
+  }
+  const api = createApi(
+    { store: replica, mesh, findings, token, config: loaded, log },
+    { layout, version: VERSION, startedAt },
+  )
+  parts.defer(() => api.stop())
+  await api.start()
+
+  const running = parts.move()
+  return { mesh, url: api.url(), created, stop: () => running.disposeAsync() }
+}
+
+function fileView(
+  layout: HomeLayout,
+  { config }: LoadedConfig,
+  store: Parameters<typeof createFileView>[0]['store'],
+  log: Logger,
+): FileView {
+  return createFileView(
+    { store, log: log.child({ component: 'files' }) },
+    {
+      meshDir: layout.meshDir,
+      memoryJsonPath: join(layout.home, 'mesh-memory.json'),
+      indexPath: join(layout.meshdDir, 'files-index'),
+      memoryJson: config.files.memoryJson,
+      flatSkills: config.files.flatSkills,
+    },
+  )
+}

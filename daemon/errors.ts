@@ -1,0 +1,40 @@
+/** Codes of `daemon/`, the API's client included. Documented, with every other layer's, in docs/errors.md. */
+export const DAEMON_ERROR_CODES = [
+  // Configuration and home.
+  'HOME_INVALID',
+  'CONFIG_INVALID',
+  'CONFIG_UNKNOWN_KEY',
+  'CONFIG_UNREADABLE',
+  'HOME_UNWRITABLE',
+  'KEY_UNREADABLE',
+  // Start and stop.
+  'ALREADY_RUNNING',
+  'API_PORT_IN_USE',
+  'API_LISTEN_FAILED',
+  'SOCKET_UNSAFE',
+  'TOKEN_UNREADABLE',
+  'TOKEN_UNWRITABLE',
+  'STOPPING',
+  // Requests to the API.
+  'REQUEST_MALFORMED',
+  'REQUEST_INVALID',
+  'REQUEST_TOO_SLOW',
+  'HEADERS_TOO_LARGE',
+  'HOST_REFUSED',
+  'ORIGIN_REFUSED',
+  'CONTENT_TYPE_REFUSED',
+  'CONTENT_TYPE_UNSUPPORTED',
+  'UNAUTHORIZED',
+  'TOO_MANY_REQUESTS',
+  'BODY_TOO_LARGE',
+  'JSON_INVALID',
+  'ROUTE_UNKNOWN',
+  'NOT_FOUND',
+  'SEARCH_UNAVAILABLE',
+  'INTERNAL',
+  // The client's own.
+  'DAEMON_NOT_RUNNING',
+  'DAEMON_FORBIDDEN',
+  'TIMED_OUT',
+  'ANSWER_INVALID',
+] as const

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, link, open, readFile, rm } from 'node:fs/promises'
+import { MeshError } from '../crdt/errors.ts'
+import { SEED_BYTES } from '../crdt/signing.ts'
+
+/** Reads the node's key: 32 bytes as hex, one line. Undefined where there is no file. @throws {MeshError} `KEY_UNREADABLE` */
+export async function readNodeKey(path: string): Promise<Uint8Array | undefined> {
+  const hint = 'restore it from a backup: it is what the mesh knows this node by'
+  let text: string
+  try {
+    text = (await readFile(path, 'utf8')).trim()
+    // Whoever can read it can speak as this node.
+    await chmod(path, 0o600)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new MeshError('KEY_UNREADABLE', `cannot read the node's key ${path}`, { field: path, hint, cause })
+  }
+  if (text.length !== 2 * SEED_BYTES || !/^[0-9a-f]+$/.test(text)) {
+    throw new MeshError('KEY_UNREADABLE', `${path} holds no key (${2 * SEED_BYTES} hex characters)`, {
+      field: path,
+      hint,
+    })
+  }
+  return Buffer.from(text, 'hex')
+}
+
+/** Makes a node's key, durably, unless there is one. Returns the one that is there afterwards. */
+export async function createNodeKey(path: string): Promise<Uint8Array> {
+  const beside = `${path}.${randomBytes(6).toString('hex')}`
+  try {
+    const file = await open(beside, 'wx', 0o600)
+    await file.writeFile(`${randomBytes(SEED_BYTES).toString('hex')}\n`)
+    await file.sync()
+    await file.close()
+    // A link, not a rename: of two daemons that start at once neither replaces the other's key.
+    await link(beside, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  } finally {
+    await rm(beside, { force: true })
+  }
+  const seed = await readNodeKey(path)
+  if (seed === undefined)
+    throw new MeshError('KEY_UNREADABLE', `${path} was removed while it was made`, { field: path })
+  return seed
+}

@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+import { requireNode } from './node-version.ts'
+
+requireNode()
+const { run } = await import('./run.ts')
+await run(process.argv.slice(2))
