@@ -4,16 +4,15 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { Context } from './context.ts'
 import { CliError } from './errors.ts'
-import { EXIT, type ExitCode } from './exit-codes.ts'
+import { EXIT } from './exit-codes.ts'
+import { exitOfCode } from './failure.ts'
 
 /** The daemon's executable beside this command: TypeScript from source, JavaScript as built. */
 const DAEMON_MAIN = fileURLToPath(new URL(`../daemon/main${extname(import.meta.url)}`, import.meta.url))
 
-const KNOWN: ReadonlySet<number> = new Set(Object.values(EXIT))
-
 /**
  * Runs the daemon's executable for what it does without running as a daemon, and gives the document that it prints.
- * @throws {CliError} with the daemon's own code and exit code when it says `ok: false`, or nothing that can be read
+ * @throws {CliError} with the daemon's own code when it says `ok: false`, or nothing that can be read
  */
 export async function askExecutable<T>(context: Context, flag: '--init' | '--check-config'): Promise<T> {
   const { env, signal } = context
@@ -30,11 +29,11 @@ export async function askExecutable<T>(context: Context, flag: '--init' | '--che
   const answer = parseAnswer<T>(printed)
   if (answer === undefined) {
     const message = `openclaw-meshd ${flag} ended with code ${code}: ${faultIn(said)}`
-    throw new CliError(message, { type: 'DAEMON_FAILED', exit: exitOf(code) })
+    throw new CliError(message, { type: 'DAEMON_FAILED', exit: EXIT.failure })
   }
   if (answer.ok) return answer
   const { type, message, field, hint } = answer.error
-  throw new CliError(message, { type, exit: exitOf(code), ...(field ? { field } : {}), ...(hint ? { hint } : {}) })
+  throw new CliError(message, { type, exit: exitOfCode(type), ...(field ? { field } : {}), ...(hint ? { hint } : {}) })
 }
 
 type Answer<T> =
@@ -54,8 +53,4 @@ function parseAnswer<T>(printed: string): Answer<T> | undefined {
 function faultIn(said: string): string {
   const lines = said.split('\n').filter((line) => line.trim() !== '')
   return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? 'it said nothing'
-}
-
-function exitOf(code: number | null): ExitCode {
-  return code !== null && code !== EXIT.ok && KNOWN.has(code) ? (code as ExitCode) : EXIT.failure
 }

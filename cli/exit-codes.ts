@@ -24,14 +24,14 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 export const EXIT_CODE_TEXTS: readonly (readonly [code: ExitCode, meaning: string])[] = [
   [EXIT.ok, 'done'],
   [EXIT.failure, 'failed, for a reason that no other code names; `doctor` found an error'],
-  [EXIT.usage, 'wrong use: unknown command or option, missing argument, no confirmation'],
+  [EXIT.usage, 'wrong use: unknown command or option, missing argument, no consent; bad configuration'],
   [EXIT.nodeVersion, 'this Node.js is too old'],
   [EXIT.notRunning, 'no daemon answers'],
   [EXIT.notFound, 'no such entry, skill, peer or file'],
-  [EXIT.refused, 'the input was refused: malformed, too large, not allowed, or against the state of the mesh'],
+  [EXIT.refused, 'refused: malformed or too large input, or against the state of the mesh'],
   [EXIT.auth, 'the token is missing or wrong, or this call is not allowed with it'],
   [EXIT.incomplete, '`sync` could not prove every peer equal'],
-  [EXIT.storage, 'the disk or the database does not take writes'],
+  [EXIT.storage, 'the home, the disk or the database does not take writes, or is damaged'],
   [EXIT.unreachable, 'the other machine could not be reached'],
   [EXIT.interrupted, 'interrupted (Ctrl-C)'],
 ]

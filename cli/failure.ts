@@ -26,6 +26,9 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   TIMED_OUT: EXIT.failure,
   ANSWER_INVALID: EXIT.failure,
   HOME_INVALID: EXIT.usage,
+  CONFIG_INVALID: EXIT.usage,
+  CONFIG_UNKNOWN_KEY: EXIT.usage,
+  CONFIG_UNREADABLE: EXIT.usage,
   REQUEST_INVALID: EXIT.refused,
   STOPPING: EXIT.notRunning,
   REPLICA_CLOSED: EXIT.notRunning,
@@ -34,11 +37,19 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   PROTOCOL_UNSUPPORTED: EXIT.unreachable,
   CHANNEL_CLOSED: EXIT.unreachable,
   PEER_UNKNOWN: EXIT.notFound,
+  HOME_UNWRITABLE: EXIT.storage,
+  TOKEN_UNWRITABLE: EXIT.storage,
+  KEY_UNREADABLE: EXIT.storage,
   STORAGE_FAILED: EXIT.storage,
   STORAGE_CORRUPT: EXIT.storage,
   DATABASE_MISSING: EXIT.storage,
   DATABASE_LOCKED: EXIT.storage,
   DATABASE_TOO_NEW: EXIT.storage,
+}
+
+/** The exit code of an error that is known by its code alone, as the daemon's executable tells it. */
+export function exitOfCode(code: string): ExitCode {
+  return BY_CODE[code] ?? EXIT.failure
 }
 
 /** What went wrong, from whatever was thrown. */
@@ -54,7 +65,7 @@ export function failureOf(error: unknown): Failure {
   }
   if (error instanceof CliError) return describe(error, error.type, error.exit)
   if (error instanceof ApiError) return describe(error, error.code, BY_CODE[error.code] ?? exitOfStatus(error.status))
-  if (isCoded(error)) return describe(error, error.code, BY_CODE[error.code] ?? EXIT.failure)
+  if (isCoded(error)) return describe(error, error.code, exitOfCode(error.code))
   const [message, stack] = error instanceof Error ? [error.message, error.stack] : [String(error), undefined]
   return { exit: EXIT.failure, type: 'INTERNAL', message, ...(stack === undefined ? {} : { stack }) }
 }

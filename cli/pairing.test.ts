@@ -47,7 +47,7 @@ test('two machines, one ticket, one memory; and apart again', async () => {
 
   const left = await sec.run(['leave'], { terminal: 80, input: 'y\n' })
   expect(left.exit, left.stderr).toBe(EXIT.ok)
-  expect(left.stdout).toMatch(/^left mesh \S+ \(1 member told\)\n$/)
+  expect(left.stdout).toMatch(/^left the mesh \(1 member told\)\nalone again, as mesh \S+\n$/)
   expect((await sec.run(['get', 'from-ceo'])).stdout).toBe('one\n')
   expect(await sec.json(['peers'])).toMatchObject({ peers: [] })
 })

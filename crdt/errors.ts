@@ -1,6 +1,7 @@
 /** Codes of `crdt/`. Documented, with every other layer's, in docs/errors.md. */
 export const CRDT_ERROR_CODES = [
   'SCOPE_INVALID',
+  'SCOPE_TOO_LARGE',
   'SCOPE_NOT_SHARED',
   'KEY_INVALID',
   'KEY_TOO_LARGE',

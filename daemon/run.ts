@@ -1,14 +1,10 @@
 import { Command, CommanderError } from 'commander'
 import { pino } from 'pino'
 import { MeshError } from '../crdt/errors.ts'
-import { openReplica } from '../crdt/replica/index.ts'
-import { createSigner } from '../crdt/signing.ts'
-import { peerIdFromSeed } from '../transports/libp2p/index.ts'
 import { loadConfig } from './config/index.ts'
-import { type Daemon, startDaemon } from './daemon.ts'
+import type { Daemon } from './daemon.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { layoutOf, resolveHome } from './home.ts'
-import { setUp } from './setup.ts'
 import { VERSION } from './version.ts'
 
 /** How long a stop may take before the process ends anyway, in milliseconds. */
@@ -61,27 +57,18 @@ async function act({ home: givenHome, init, checkConfig, json }: Options): Promi
     return say({ ok: true, config: effective, sources, path }, json, `${path}: in order`)
   }
   if (init) {
-    const { seed, created } = await setUp(layout, config.config.nodeId)
-    const meshId = await readMeshId(layout.databasePath, seed)
     const { nodeId } = config.config
-    const words = created
-      ? `made node ${nodeId} in ${layout.home}`
-      : `node ${nodeId} is there already, in ${layout.home}`
-    return say({ ok: true, home: layout.home, nodeId, peerId: peerIdFromSeed(seed), meshId, created }, json, words)
+    const { initNode } = await import('./init.ts')
+    const made = await initNode(layout, nodeId)
+    const words = `${made.created ? 'made' : 'there already:'} node ${nodeId} in ${layout.home}`
+    return say({ ok: true, home: layout.home, nodeId, ...made }, json, words)
   }
   const log = pino({ level: config.config.log.level }, pino.destination({ dest: 2, sync: false }))
+  // Only here: a look at the configuration must not wait for all that a daemon is made of.
+  const { startDaemon } = await import('./daemon.ts')
   const daemon = await startDaemon(layout, { config, log })
   stopOnSignal(daemon, log)
   announce(daemon, layout.home)
-}
-
-async function readMeshId(path: string, seed: Uint8Array): Promise<string> {
-  const replica = await openReplica({ signer: createSigner(seed) }, { path })
-  try {
-    return replica.meshId
-  } finally {
-    await replica.close()
-  }
 }
 
 function say(document: object, json: boolean | undefined, words: string): void {

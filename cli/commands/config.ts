@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { ConfigView } from '../../daemon/api/client.ts'
 import { explain, type Register } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -25,9 +26,8 @@ export const registerConfig: Register = (parent, act) => {
         const { out, mustBeLocal } = context
         mustBeLocal('the configuration file')
         const view = await askExecutable<ConfigView>(context, '--check-config')
-        const given = Object.values(view.sources).filter((source) => source !== 'default').length
         if (out.json) out.document(view)
-        else out.line(`${escapeLine(view.path)} is good (${given} set, the rest are defaults)`)
+        else out.line(describeCheck(view))
       }),
     )
   explain(check, ['mesh config check', 'MESH_API_PORT=5000 mesh config check'])
@@ -60,6 +60,12 @@ export const registerConfig: Register = (parent, act) => {
     ['mesh config show', 'mesh config show --json'],
     ['Of the daemon that runs; where none does, of the one that would start here.'],
   )
+}
+
+function describeCheck({ path, sources }: ConfigView): string {
+  const from = (source: string) => Object.values(sources).filter((each) => each === source).length
+  const file = existsSync(path) ? `${from('file')} from ${escapeLine(path)}` : `no file ${escapeLine(path)}`
+  return `the configuration is good: ${file}, ${from('environment')} from the environment, the rest are defaults`
 }
 
 async function inForce(context: Context): Promise<ConfigView> {

@@ -20,7 +20,10 @@ export const registerLeave: Register = (parent, act) => {
         try {
           const report = await client().leave({ signal, onProgress: (progress) => out.progress.show(progress) })
           if (out.json) out.document(report)
-          else out.line(`left mesh ${escapeLine(report.meshId)} (${count(report.told, 'member', 'members')} told)`)
+          else {
+            out.line(`left the mesh (${count(report.told, 'member', 'members')} told)`)
+            out.line(`alone again, as mesh ${escapeLine(report.meshId)}`)
+          }
         } finally {
           if (signal.aborted) out.note('the daemon goes on leaving by itself: see `mesh status`')
         }

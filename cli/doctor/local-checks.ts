@@ -5,13 +5,15 @@ import type { Finding, HomeLayout } from '../../daemon/api/client.ts'
 
 /** Rights of others than the owner: there must be none on anything below `meshd/`. */
 const OTHERS = 0o077
+/** Names of files that hold a secret. */
+const SECRET = /token|key/i
 
 /**
  * What can be seen of a home without its daemon: whether it is there, whether it takes writes, and whether its secrets
  * are the owner's alone.
  */
 export async function checkHome(layout: HomeLayout): Promise<Finding[]> {
-  const { home, meshdDir } = layout
+  const { meshdDir } = layout
   const folder = await lstat(meshdDir).catch(() => undefined)
   if (folder === undefined) return [await missing(layout)]
   if (!folder.isDirectory()) {
@@ -22,7 +24,7 @@ export async function checkHome(layout: HomeLayout): Promise<Finding[]> {
   }
   const findings: Finding[] = []
   if (!(await isWritable(meshdDir))) findings.push(unwritable(meshdDir))
-  return [...findings, ...(await checkRights(meshdDir, home))]
+  return [...findings, ...(await checkRights(meshdDir))]
 }
 
 /** What a socket that nobody listens on means. */
@@ -66,18 +68,17 @@ function isWritable(path: string): Promise<boolean> {
   )
 }
 
-async function checkRights(meshdDir: string, home: string): Promise<Finding[]> {
+/** In a folder that is closed to others no file can be read; but a secret stays one when it is copied or the folder opened. */
+async function checkRights(meshdDir: string): Promise<Finding[]> {
   if (process.platform === 'win32') return []
+  const secrets = (await readdir(meshdDir).catch(() => [])).filter((name) => SECRET.test(name)).sort()
   const findings: Finding[] = []
-  const names = await readdir(meshdDir).catch(() => [])
-  for (const path of [meshdDir, ...names.sort().map((name) => join(meshdDir, name))]) {
+  for (const path of [meshdDir, ...secrets.map((name) => join(meshdDir, name))]) {
     const found = await lstat(path).catch(() => undefined)
     if (found === undefined || found.isSymbolicLink() || (found.mode & OTHERS) === 0) continue
-    // Inside a folder that is closed to others no file can be read; the folder itself, and keys copied about, matter.
-    const severity = path === meshdDir || /token|key|identity/i.test(path.slice(home.length)) ? 'error' : 'info'
     const wanted = found.isDirectory() ? '700' : '600'
     const message = `others than its owner have rights on it (${(found.mode & 0o777).toString(8)}, should be ${wanted})`
-    findings.push({ checkId: 'home.rights', severity, message, path, fixHint: `chmod ${wanted} ${path}` })
+    findings.push({ checkId: 'home.rights', severity: 'error', message, path, fixHint: `chmod ${wanted} ${path}` })
   }
   return findings
 }

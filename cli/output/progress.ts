@@ -1,6 +1,7 @@
 import type { Progress } from '../../transports/mesh.ts'
 import { escapeLine } from './escape.ts'
 import { shorten } from './width.ts'
+import { shortPeer } from './words.ts'
 
 /** Two redraws are at least this many milliseconds apart: faster is not seen, and costs a write each. */
 const REDRAW_MS = 60
@@ -48,7 +49,7 @@ export function createProgressLine({ write, enabled, width, clock }: ProgressLin
 /** `reconcile sec 120 of 4,000`, `dial`. */
 export function describeProgress({ phase, peer, done, total }: Progress): string {
   const words = [phase.replaceAll('-', ' ')]
-  if (peer !== undefined) words.push(peer)
+  if (peer !== undefined) words.push(peer.startsWith('12D3KooW') ? shortPeer(peer) : peer)
   if (total !== undefined) words.push(`${done.toLocaleString('en-US')} of ${total.toLocaleString('en-US')}`)
   else if (done > 0) words.push(done.toLocaleString('en-US'))
   return escapeLine(words.join(' '))

@@ -92,7 +92,9 @@ export class EntryDocument {
   putDerived(content: EntryContent, author: Authorship): string {
     if (this.#handle.getHeads().length === 0) this.#handle.applyChanges([firstChange(this.id, content)])
     const { kind, scope, key } = this.id
-    const said = canonicalJson(content as unknown as JsonValue)
+    const said = canonicalJson(
+      content.kind === 'memory' ? content.value : [content.content ?? null, content.path ?? null],
+    )
     const derivation = lengthPrefixed(
       'openclaw-mesh import 1',
       kind,

@@ -32,12 +32,14 @@ export function describeEntry(id: EntryId): string {
 
 /**
  * @param field how the caller names this input, for the error
- * @throws {MeshError} `SCOPE_INVALID`
+ * @throws {MeshError} `SCOPE_INVALID`, `SCOPE_TOO_LARGE`
  */
 export function parseScope(text: unknown, field = 'scope'): Scope {
   const fault = (what: string) => new MeshError('SCOPE_INVALID', `${field}: ${what}; ${SCOPE_WAY_OUT}`, { field })
   if (typeof text !== 'string') throw fault('a scope is text')
-  if (utf8.encode(text).length > MAX_SCOPE_BYTES) throw fault(`longer than ${MAX_SCOPE_BYTES} bytes`)
+  if (utf8.encode(text).length > MAX_SCOPE_BYTES) {
+    throw new MeshError('SCOPE_TOO_LARGE', `${field}: longer than ${MAX_SCOPE_BYTES} bytes of UTF-8`, { field })
+  }
   if (!text.isWellFormed() || CONTROL.test(text)) throw fault('holds a control character or a lone surrogate')
   const [head, ...ids] = text.split(':')
   const counts: Record<string, readonly number[]> = { node: [0], mesh: [0], federation: [0], user: [1, 2], tenant: [1] }

@@ -13,25 +13,26 @@ import { DATABASE_FORMAT, decodeCounts, decodeDatabase, decodeDigest, encodeCoun
 import type { Adoption, Replica, ReplicaCounts, ScopeDigest } from './replica.ts'
 import { createSideStore } from './side.ts'
 import { Store } from './store.ts'
-import { DocumentWorkers, type WorkerLimits } from './workers.ts'
+import { DocumentWorkers } from './workers.ts'
 import type { Totals } from './writer.ts'
 
 export type { ChangeSignature } from './records.ts'
 export { packSignatures, unpackSignatures } from './records.ts'
 export type * from './replica.ts'
 export { MAX_SKILL_BYTES } from './skill-content.ts'
-export type { WorkerLimits } from './workers.ts'
+export { DocumentWorkers, type WorkerLimits } from './workers.ts'
 
 export interface ReplicaComponents {
   readonly signer: Signer
   /** Unix milliseconds; the system's clock unless given. */
   readonly now?: () => number
+  /** Opens foreign changes; its own unless given. One that is given is not closed with the replica. */
+  readonly workers?: DocumentWorkers
 }
 
 export interface ReplicaInit {
   /** Folder of the database. */
   readonly path: string
-  readonly workerLimits?: Partial<WorkerLimits>
 }
 
 const NO_ENTRIES: ReplicaCounts = { memory: 0, skills: 0, deleted: 0, conflicts: 0 }
@@ -69,7 +70,10 @@ export async function createReplica(
  * Opens a replica. An interrupted change of mesh is completed first.
  * @throws {MeshError} `DATABASE_MISSING`, `DATABASE_LOCKED`, `DATABASE_TOO_NEW`, `STORAGE_CORRUPT`, `STORAGE_FAILED`
  */
-export async function openReplica({ signer, now = Date.now }: ReplicaComponents, init: ReplicaInit): Promise<Replica> {
+export async function openReplica(
+  { signer, now = Date.now, workers }: ReplicaComponents,
+  init: ReplicaInit,
+): Promise<Replica> {
   const database = await Database.open(init.path)
   try {
     const { databaseId } = await checkFormat(database)
@@ -80,7 +84,8 @@ export async function openReplica({ signer, now = Date.now }: ReplicaComponents,
     const components = {
       database,
       side: createSideStore(database),
-      workers: new DocumentWorkers(init.workerLimits),
+      workers: workers ?? new DocumentWorkers(),
+      ownsWorkers: workers === undefined,
       signer,
       now,
     }

@@ -52,6 +52,8 @@ export interface StoreComponents {
   readonly database: Database
   readonly side: SideStore
   readonly workers: DocumentWorkers
+  /** Whether they end with this replica. */
+  readonly ownsWorkers: boolean
   readonly signer: Signer
   /** Unix milliseconds. */
   readonly now: () => number
@@ -219,7 +221,7 @@ export class Store implements Replica {
   async close(): Promise<void> {
     await this.#documents.idle()
     await this.#writer.drained()
-    await this.#components.workers.close()
+    if (this.#components.ownsWorkers) await this.#components.workers.close()
     this.#documents.close()
     await this.#components.database.close()
   }

@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, type Lab, openLab, post, put, type RawCall } from './lab-suite.ts'
+import { type Answer, type Lab, openLab, post, put, type RawCall, STARTED_AT } from './lab-suite.ts'
 
 let lab: Lab
 let bearer: Record<string, string>
@@ -200,7 +200,6 @@ describe.each([
     const before = lab.store.position
     for (const [path, body] of [
       ['/mesh/memory', { scope: 'mesh', key: 'k'.repeat(1025), value: 1 }],
-      ['/mesh/memory', { scope: `user:${'u'.repeat(252)}`, key: 'k', value: 1 }],
       ['/mesh/memory', { scope: 'mesh', key: 'k', value: 'v'.repeat(256 * 1024) }],
       ['/mesh/memory', { scope: 'mesh', key: 'k', value: 'v'.repeat(2 * 1024 * 1024) }],
       ['/mesh/skills', { name: 'big', content: 's'.repeat(1024 * 1024 + 1) }],
@@ -220,6 +219,11 @@ describe.each([
     expect((await send(`/mesh/memory/mesh/${'k'.repeat(2_000)}`)).status).toBe(413)
     expect((await send(`/mesh/memory/mesh/${'k'.repeat(20_000)}`)).status).toBe(431)
     expect(lab.store.position).toBe(before)
+  })
+
+  test('S-23: a scope over its limit', async () => {
+    const answer = await send('/mesh/memory', put({ scope: `user:${'u'.repeat(252)}`, key: 'k', value: 1 }))
+    expect([answer.status, answer.json]).toMatchObject([413, { code: 'SCOPE_TOO_LARGE', field: 'scope' }])
   })
 
   test('searching is said to be missing', async () => {
@@ -253,10 +257,10 @@ describe.each([
     const { memory, skills, deleted } = lab.store.counts()
     expect((await send('/status')).json).toEqual({
       nodeId: 'ceo',
-      peerId: '12D3KooWCeo',
+      peerId: lab.mesh.peerId,
       meshId: lab.mesh.meshId,
       version: '0.1.0',
-      startedAt: 1_750_000_000_000,
+      startedAt: STARTED_AT,
       entries: memory + skills,
       memory,
       skills,
@@ -264,14 +268,14 @@ describe.each([
       conflicts: 0,
       digest: Buffer.from(lab.store.digest().digest).toString('hex'),
       position: lab.store.position,
-      addresses: ['/ip4/10.0.0.1/tcp/4079'],
+      addresses: lab.mesh.addresses(),
       api: { socket: lab.layout.socketPath, url: lab.url, auth: true },
       home: lab.layout.home,
-      peers: [lab.mesh.sec],
+      peers: [],
     })
     const config = (await send('/config')).json
     expect(config).toMatchObject({
-      config: { nodeId: 'ceo', api: { port: 0, host: '127.0.0.1' }, p2p: { host: ['0.0.0.0', '::'] } },
+      config: { nodeId: 'ceo', api: { port: 0, host: '127.0.0.1' }, p2p: { host: ['127.0.0.1'], port: 0 } },
       sources: { 'api.port': 'environment', 'api.host': 'default' },
       path: lab.layout.configPath,
     })

@@ -23,7 +23,10 @@ export interface Call {
 /** Connections that one client keeps: enough for a batch of puts, far below what the daemon takes. */
 const MAX_SOCKETS = 16
 
-/** Chooses the target. A token is read from the home's file only for a loopback address: it is sent to no one else. */
+/**
+ * Chooses the target. A token is read from the home's file only for a loopback address: it is sent to no one else.
+ * @throws {ApiError} `REQUEST_INVALID`
+ */
 export function chooseTarget(layout: HomeLayout, init: { socketPath?: string; url?: string; token?: string }): Target {
   if (init.url === undefined) return { kind: 'socket', path: init.socketPath ?? layout.socketPath, home: layout.home }
   const url = URL.parse(init.url)
@@ -32,7 +35,13 @@ export function chooseTarget(layout: HomeLayout, init: { socketPath?: string; ur
     throw new ApiError('REQUEST_INVALID', `url: ${JSON.stringify(init.url)} is no http address`, { field: 'url', hint })
   }
   const loopback = ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname)
-  return { kind: 'tcp', url, token: init.token ?? (loopback ? readToken(layout.tokenPath) : undefined) }
+  const token = init.token ?? (loopback ? readToken(layout.tokenPath) : undefined)
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new ApiError('REQUEST_INVALID', 'token: holds white space or other characters that no token has', {
+      field: 'token',
+    })
+  }
+  return { kind: 'tcp', url, token }
 }
 
 /** Undefined where there is none: with auth switched off none is needed, otherwise the daemon's 401 says so. */
@@ -101,6 +110,7 @@ export class HttpCaller {
     response.setEncoding('utf8')
     const chunks: AsyncIterator<string> = response[Symbol.asyncIterator]()
     try {
+      call.signal?.throwIfAborted()
       for (;;) {
         const step = await within(chunks.next(), call, (reason) => response.destroy(reason))
         if (step.done) return

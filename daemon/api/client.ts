@@ -118,7 +118,7 @@ export interface MeshClient {
 const DEFAULT_TIMEOUT_MS = 30_000
 const NDJSON = 'application/x-ndjson'
 
-/** Makes a client; nothing is asked of the daemon yet. @throws {ApiError} `REQUEST_INVALID` for a malformed `url` */
+/** Makes a client; nothing is asked of the daemon yet. @throws {ApiError} `REQUEST_INVALID` for a malformed `url` or `token` */
 export function createClient(init: ClientInit = {}): MeshClient {
   const target = chooseTarget(layoutOf(init.home ?? resolveHome(init.env)), init)
   const http = new HttpCaller(target)

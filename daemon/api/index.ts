@@ -3,6 +3,5 @@
  * `client.ts` instead, which needs none of this.
  */
 export type { ApiComponents, ApiInit, ApiLimits } from './components.ts'
-export { STATUS_OF_CODE } from './http-errors.ts'
 export { type Api, createApi } from './server.ts'
 export { openTokenFile, type TokenFile } from './token.ts'

@@ -1,4 +1,4 @@
-/** What the API's tests share: a real replica behind a real API on both listeners, in a home of its own. */
+/** What the API's tests share: a real replica and mesh behind a real API on both listeners, in a home of its own. */
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
@@ -7,12 +7,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import pino from 'pino'
-import { createReplica, openReplica, type Replica } from '../../crdt/replica/index.ts'
+import { openReplica, type Replica } from '../../crdt/replica/index.ts'
 import { createSigner } from '../../crdt/signing.ts'
-import type { Finding, JoinReport, LongWorkOptions, Mesh, PeerStatus, SyncReport } from '../../transports/mesh.ts'
-import type { PeerId } from '../../transports/transport.ts'
+import { systemClock } from '../../transports/clock.ts'
+import { createDialler, createLibp2pTransport } from '../../transports/libp2p/index.ts'
+import type { Finding } from '../../transports/mesh.ts'
+import { createMesh, type MeshService } from '../../transports/sync/index.ts'
 import { loadConfig } from '../config/index.ts'
 import { type Environment, type HomeLayout, layoutOf } from '../home.ts'
+import { listenAddresses } from '../listen.ts'
+import { setUp } from '../setup.ts'
 import type { ApiInit } from './components.ts'
 import { type Api, createApi } from './server.ts'
 import { openTokenFile } from './token.ts'
@@ -36,7 +40,7 @@ export interface Lab {
   readonly layout: HomeLayout
   readonly api: Api
   readonly store: Replica
-  readonly mesh: SteeredMesh
+  readonly mesh: MeshService
   readonly findings: Finding[]
   /** Lines of the log, parsed. */
   readonly logged: Record<string, unknown>[]
@@ -52,36 +56,12 @@ export interface Lab {
   close(): Promise<void>
 }
 
-/** Whose long work a test steers; everything else is a mesh of two that is at rest. */
-export class SteeredMesh implements Mesh {
-  readonly meshId = 'm'.repeat(64)
-  readonly nodeId = 'ceo'
-  readonly peerId = '12D3KooWCeo' as PeerId
-  readonly sec: PeerStatus = {
-    nodeId: 'sec',
-    peerId: '12D3KooWSec' as PeerId,
-    connected: true,
-    equal: true,
-    lastSync: 1_750_000_000_000,
-    address: '/ip4/10.0.0.2/tcp/4079',
-    incomplete: 0,
-    error: null,
-  }
-  join: Mesh['join'] = async (): Promise<JoinReport> => ({ meshId: this.meshId, members: ['ceo', 'sec'], vouched: 3 })
-  leave: Mesh['leave'] = async () => ({ meshId: this.meshId, told: 1 })
-  sync: (options?: LongWorkOptions) => Promise<SyncReport> = async () => ({ equal: true, peers: [] })
-  removePeer: Mesh['removePeer'] = async () => ({ nodeId: this.sec.nodeId, peerId: this.sec.peerId })
-  invite: Mesh['invite'] = async ({ ttlSeconds }) => ({
-    ticket: 'mesh-ticket-1.test',
-    expiresAt: ttlSeconds,
-    addresses: this.addresses(),
-  })
-  peers = () => [this.sec]
-  findings = () => []
-  addresses = () => ['/ip4/10.0.0.1/tcp/4079']
-}
+/** When the node says that it started. */
+export const STARTED_AT = 1_750_000_000_000
 
 export interface LabInit {
+  /** The node's; `ceo` unless given. */
+  readonly name?: string
   /** Sets config keys; TCP takes a free port unless it says otherwise. */
   readonly env?: Environment
   readonly limits?: NonNullable<ApiInit['limits']>
@@ -94,44 +74,48 @@ export async function openLab(init: LabInit = {}): Promise<Lab> {
   const home = join(folder, init.below ?? '')
   await mkdir(home, { recursive: true })
   const layout = layoutOf(home)
-  const config = await loadConfig({ home, env: { MESH_API_PORT: '0', ...init.env }, hostname: 'ceo' })
-  const mesh = new SteeredMesh()
-  const database = join(home, 'db')
-  await createReplica(database, { meshId: mesh.meshId, records: [] })
-  const store = await openReplica({ signer: createSigner(new Uint8Array(32).fill(7)) }, { path: database })
+  const env = { MESH_API_PORT: '0', MESH_P2P_HOST: '127.0.0.1', MESH_P2P_PORT: '0', ...init.env }
+  const loaded = await loadConfig({ home, env, hostname: init.name ?? 'ceo' })
+  const { nodeId, p2p } = loaded.config
   const logged: Record<string, unknown>[] = []
-  const log = pino(
-    { level: 'debug' },
-    new Writable({
-      write(line, _encoding, done) {
-        logged.push(JSON.parse(String(line)) as Record<string, unknown>)
-        done()
-      },
-    }),
-  )
+  const log = pino({ level: 'debug' }, collectLines(logged))
   const findings: Finding[] = []
-  const components = { store, mesh, config, log, findings: async () => findings }
-  const options = {
-    layout,
-    version: '0.1.0',
-    startedAt: 1_750_000_000_000,
-    ...(init.limits && { limits: init.limits }),
+
+  await using parts = new AsyncDisposableStack()
+  parts.defer(() => rm(folder, { recursive: true }))
+  const { seed } = await setUp(layout, nodeId)
+  const signer = createSigner(seed)
+  const store = await openReplica({ signer }, { path: layout.databasePath })
+  parts.defer(() => store.close())
+  const mesh = await createMesh(
+    {
+      replica: store,
+      signer,
+      clock: systemClock,
+      log,
+      random: Math.random,
+      transport: (gate) => createLibp2pTransport({ gate, log }, { seed, listen: listenAddresses(p2p), announce: [] }),
+      dialler: (transport, targets) => createDialler({ transport, log, targets }),
+    },
+    { nodeId, version: '0.1.0', repairIntervalMs: 60_000 },
+  )
+  parts.defer(() => mesh.stop())
+  await mesh.start()
+  const another = async () => {
+    const token = await openTokenFile(layout.tokenPath)
+    const components = { store, mesh, token, config: loaded, log, findings: async () => findings }
+    return createApi(components, {
+      layout,
+      version: '0.1.0',
+      startedAt: STARTED_AT,
+      ...(init.limits && { limits: init.limits }),
+    })
   }
-  const makeApi = async () => createApi({ ...components, token: await openTokenFile(layout.tokenPath) }, options)
-  let api: Api | undefined
-  const close = async () => {
-    await api?.stop()
-    await store.close()
-    await rm(folder, { recursive: true })
-  }
-  try {
-    await mkdir(layout.meshdDir)
-    api = await makeApi()
-    await api.start()
-  } catch (error) {
-    await close()
-    throw error
-  }
+  const api = await another()
+  parts.defer(() => api.stop())
+  await api.start()
+
+  const running = parts.move()
   const url = api.url() ?? ''
   const port = Number(new URL(url === '' ? 'http://none:1' : url).port)
   return {
@@ -144,11 +128,33 @@ export async function openLab(init: LabInit = {}): Promise<Lab> {
     url,
     port,
     token: async () => (await readFile(layout.tokenPath, 'utf8')).trim(),
-    another: makeApi,
+    another,
     local: (path, call) => send({ socketPath: layout.socketPath }, path, call),
     tcp: (path, call) => send({ host: '127.0.0.1', port }, path, call),
-    close,
+    close: () => running.disposeAsync(),
   }
+}
+
+function collectLines(into: Record<string, unknown>[]): Writable {
+  return new Writable({
+    write(line, _encoding, done) {
+      into.push(JSON.parse(String(line)) as Record<string, unknown>)
+      done()
+    },
+  })
+}
+
+/**
+ * Puts something else in the place of one method of a real part, until disposed: for what the real one does not do on
+ * demand, such as failing, or going on for as long as the test likes.
+ */
+export function interfere<Part extends object, Name extends keyof Part>(
+  part: Part,
+  name: Name,
+  by: Part[Name],
+): Disposable {
+  part[name] = by
+  return { [Symbol.dispose]: () => void Reflect.deleteProperty(part, name) }
 }
 
 type Door = { readonly socketPath: string } | { readonly host: string; readonly port: number }

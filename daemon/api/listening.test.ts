@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { SyncReport } from '../../transports/mesh.ts'
 import { createClient } from './client.ts'
-import { type Lab, type LabInit, listenAnywhere, openLab, post } from './lab-suite.ts'
+import { interfere, type Lab, type LabInit, listenAnywhere, openLab, post } from './lab-suite.ts'
 
 let lab: Lab
 
@@ -138,7 +138,7 @@ describe('stopping', () => {
   test('what is under way is finished and answered; nobody new is let in', async () => {
     await open()
     const { begun, end, run } = work<{ meshId: string; told: number }>()
-    lab.mesh.leave = () => run()
+    using _ = interfere(lab.mesh, 'leave', run)
     const answer = lab.local('/leave', post({}))
     await begun
     const stopped = lab.api.stop()
@@ -152,11 +152,12 @@ describe('stopping', () => {
 
   test('reconciling is told to end', async () => {
     await open()
-    lab.mesh.sync = (options) =>
-      new Promise<SyncReport>((_resolve, reject) => {
+    using _ = interfere(lab.mesh, 'sync', (options) => {
+      options?.onProgress?.({ phase: 'compare', done: 0 })
+      return new Promise<SyncReport>((_resolve, reject) => {
         options?.signal?.addEventListener('abort', () => reject(options.signal?.reason as Error))
-        options?.onProgress?.({ phase: 'compare', done: 0 })
       })
+    })
     const client = createClient({ home: lab.layout.home })
     const first = Promise.withResolvers<void>()
     const failure = client.sync({ onProgress: () => first.resolve() }).catch((error: unknown) => error)
@@ -168,7 +169,7 @@ describe('stopping', () => {
   test('what does not end is cut when the time is over', async () => {
     await open({ limits: { drainMs: 50 } })
     const { begun, run } = work<never>()
-    lab.mesh.leave = () => run()
+    using _ = interfere(lab.mesh, 'leave', run)
     const answer = lab.local('/leave', post({})).catch((error: unknown) => error)
     await begun
     await lab.api.stop()
@@ -227,7 +228,9 @@ describe('S-18: slow and idle connections', () => {
       expect((await lab.tcp('/health')).status).toBe(200)
       expect((await lab.local('/health')).status).toBe(200)
     }
-    await vi.waitFor(() => expect(sockets.filter((socket) => !socket.destroyed).length).toBeLessThanOrEqual(20))
+    await vi.waitFor(() => expect(sockets.filter((socket) => !socket.destroyed).length).toBeLessThanOrEqual(20), {
+      timeout: 10_000,
+    })
     for (const socket of sockets) socket.destroy()
   })
 
@@ -236,10 +239,10 @@ describe('S-18: slow and idle connections', () => {
     const ended = Promise.withResolvers<SyncReport>()
     let running = 0
     const both = Promise.withResolvers<void>()
-    lab.mesh.sync = () => {
+    using _ = interfere(lab.mesh, 'sync', () => {
       if (++running === 2) both.resolve()
       return ended.promise
-    }
+    })
     const answers = [lab.local('/sync', post({})), lab.local('/sync', post({}))]
     await both.promise
     const third = await lab.local('/status')

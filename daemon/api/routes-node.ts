@@ -39,7 +39,7 @@ export function addNodeRoutes(app: ApiApp, context: RouteContext): void {
 
   app.get('/doctor', { schema: routes.doctor }, async () => {
     const found = [...(await findings())]
-    return { ok: found.every(({ severity }) => severity === 'info'), findings: found }
+    return { ok: found.every(({ severity }) => severity !== 'error'), findings: found }
   })
 
   app.post('/token/rotate', { schema: routes.rotateToken }, async () => {

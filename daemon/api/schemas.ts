@@ -250,7 +250,7 @@ export const FindingSchema = Type.Object({
 })
 export type Finding = Static<typeof FindingSchema>
 
-/** `ok`: nothing worse than `info` was found. */
+/** `ok`: no error was found; warnings and infos may be. */
 export const DoctorSchema = Type.Object({ ok: Type.Boolean(), findings: Type.Array(FindingSchema) })
 export type Doctor = Static<typeof DoctorSchema>
 

@@ -1,7 +1,7 @@
 import { appendFile, cp, mkdir, readFile, rename, rm, unlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { skillText, startTrial, type Trial } from './view-suite.ts'
+import { PATIENTLY, skillText, startTrial, type Trial } from './view-suite.ts'
 
 const MEMORY = 'mesh/memory/mesh/plan.md'
 const SKILL = 'mesh/skills/notes/SKILL.md'
@@ -233,9 +233,11 @@ describe('the folder removed or put back (S-34)', () => {
         expect.objectContaining({ checkId: 'files.blocked', severity: 'error', path: at('mount') }),
       ])
       await mkdir(at('mount'))
-      await expect.poll(() => readFile(at('mount/mesh/memory/mesh/plan.md'), 'utf8').catch(() => '')).toContain('first')
+      await expect
+        .poll(() => readFile(at('mount/mesh/memory/mesh/plan.md'), 'utf8').catch(() => ''), PATIENTLY)
+        .toContain('first')
       await view.settled(trial.store.position)
-      await expect.poll(() => view.findings()).toEqual([])
+      await expect.poll(() => view.findings(), PATIENTLY).toEqual([])
     } finally {
       await view.stop()
     }

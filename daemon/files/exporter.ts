@@ -1,10 +1,11 @@
+import type { EntryId } from '../../crdt/entry/index.ts'
 import type { EntryStore, FeedRecord, StoredEntry } from '../../crdt/replica/replica.ts'
 import type { Finding } from '../../transports/mesh.ts'
 import type { FileRecord, FilesIndex, IndexChange } from './files-index.ts'
-import type { FileFindings } from './findings.ts'
+import { type FileFindings, UNREADABLE } from './findings.ts'
 import type { FileStamp, GuardedFolder } from './guarded-folder.ts'
 import { Obstacle } from './obstacle.ts'
-import { type Plan, planUnit } from './plan.ts'
+import { isCorrupt, type Plan, planUnit } from './plan.ts'
 import { reconcile } from './reconcile.ts'
 import { leftoverUnits } from './sweep.ts'
 import { parseUnit, type Unit, unitKey, unitOf } from './units.ts'
@@ -87,7 +88,7 @@ export async function createExporter(components: ExporterComponents, init: Expor
       const plan = await planUnit(unit, { store, index, flatSkills: init.flatSkills }, known)
       if (plan === undefined) {
         changes.push({ todo: unitKey(unit), open: true })
-        findings.met(unreadable)
+        findings.met(UNREADABLE)
         continue
       }
       plans.push(plan)
@@ -113,11 +114,23 @@ export async function createExporter(components: ExporterComponents, init: Expor
   }
 
   async function* liveUnits(): AsyncGenerator<Shown> {
-    for await (const entry of store.list('memory')) yield { unit: unitOf(entry.id), known: entry }
-    for await (const { id } of store.list('skill')) {
-      await index.write([{ skill: id.key, scope: id.scope, known: true }])
-      yield { unit: unitOf(id) }
+    try {
+      for await (const entry of store.list('memory')) yield { unit: unitOf(entry.id), known: entry }
+      for await (const { id } of store.list('skill')) {
+        await index.write([skillIn(id)])
+        yield { unit: unitOf(id) }
+      }
+    } catch (error) {
+      if (!isCorrupt(error)) throw error
+      // A list ends at the first damaged entry. The feed leads to all others.
+      yield* committedUnits(await take(store.feed(0)))
     }
+  }
+
+  /** Each unit of some commits once. */
+  async function* committedUnits(records: readonly FeedRecord[]): AsyncGenerator<Shown> {
+    await index.write(records.filter(({ id }) => id.kind === 'skill').map(({ id }) => skillIn(id)))
+    for (const key of new Set(records.map(({ id }) => unitKey(unitOf(id))))) yield { unit: parseUnit(key) }
   }
 
   /** Units of which there are files or traces of files, but that the mesh has no longer. */
@@ -156,15 +169,7 @@ export async function createExporter(components: ExporterComponents, init: Expor
         position = undefined
         return { memory: true }
       }
-      const units = new Map<string, Shown>()
-      const skills: IndexChange[] = []
-      for (const { id } of records) {
-        const unit = unitOf(id)
-        units.set(unitKey(unit), { unit })
-        if (id.kind === 'skill') skills.push({ skill: id.key, scope: id.scope, known: true })
-      }
-      await index.write(skills)
-      await show(units.values(), false)
+      await show(committedUnits(records), false)
       await proceed(last.seq)
       return { memory: records.some(({ id }) => id.kind === 'memory') }
     },
@@ -207,17 +212,13 @@ function onceGone(files: number): Omit<Finding, 'checkId'> {
   return { severity: 'info', message, path: '.' }
 }
 
-const unreadable = {
-  checkId: 'files.unreadable',
-  severity: 'error',
-  message: 'the database holds entries that are damaged: their files are left as they are',
-  path: '.',
-  fixHint: 'another member of the mesh still has them',
-} as const
-
 function isSame(record: FileRecord, stamp: FileStamp | 'blocked' | undefined): boolean {
   if (stamp === undefined || stamp === 'blocked') return false
   return record.size === stamp.size && record.mtimeMs === stamp.mtimeMs && record.ino === stamp.ino
+}
+
+function skillIn({ key, scope }: EntryId): IndexChange {
+  return { skill: key, scope, known: true }
 }
 
 async function take(feed: AsyncIterable<FeedRecord>): Promise<FeedRecord[]> {

@@ -1,65 +1,10 @@
-import type { Logger } from 'pino'
 import { MeshError } from '../../crdt/errors.ts'
-import type { Finding } from '../../transports/mesh.ts'
-import { createExporter, type Exporter, type FileSource } from './exporter.ts'
+import { createExporter, type Exporter } from './exporter.ts'
 import { dropFilesIndex, type FilesIndex, isDamage, openFilesIndex } from './files-index.ts'
 import { createFindings } from './findings.ts'
 import { createGuardedFolder } from './guarded-folder.ts'
 import { createMemoryJson, type MemoryJson } from './memory-json.ts'
-
-export interface FileViewComponents {
-  readonly store: FileSource
-  readonly log: Logger
-}
-
-export interface FileViewInit {
-  /** The folder that agents read, absolute. It is made if its parent exists. */
-  readonly meshDir: string
-  /** Absolute path of `mesh-memory.json`. */
-  readonly memoryJsonPath: string
-  /** Folder of the view's own database, absolute; all in it can be made again. */
-  readonly indexPath: string
-  readonly memoryJson: boolean
-  /** Whether skills are also written as `skills/<name>.md`. */
-  readonly flatSkills: boolean
-  readonly timing?: Partial<FileViewTiming>
-}
-
-/** In milliseconds. */
-export interface FileViewTiming {
-  /** Between looks at all files for what somebody changed or removed. */
-  readonly auditMs: number
-  /** Before what could not be written is tried again; twice as long after each failure, up to {@link maxRetryMs}. */
-  readonly retryMs: number
-  readonly maxRetryMs: number
-  /** How long there must be no new memory before `mesh-memory.json` is written, and how long that may be put off. */
-  readonly memoryJsonMs: number
-  readonly maxMemoryJsonMs: number
-}
-
-/** The mesh as files, one way. What goes wrong with files is a finding, and never stops the daemon. */
-export interface FileView {
-  /** Begins to follow the replica; what was missed is caught up with afterwards. @throws {MeshError} `STOPPING` */
-  start(): Promise<void>
-  /** Ends after the group of files in work. Idempotent, also before {@link start}. */
-  stop(): Promise<void>
-  findings(): Finding[]
-  /** Looks at all files now, so that {@link findings} is up to date. @throws {MeshError} `STOPPING` */
-  check(): Promise<void>
-  /**
-   * Resolves when the files show every commit up to a feed position; what could not be written stands in
-   * {@link findings} then. @throws {MeshError} `STOPPING`
-   */
-  settled(position: number): Promise<void>
-}
-
-export const DEFAULT_TIMING: FileViewTiming = {
-  auditMs: 60_000,
-  retryMs: 1_000,
-  maxRetryMs: 60_000,
-  memoryJsonMs: 500,
-  maxMemoryJsonMs: 5_000,
-}
+import { DEFAULT_TIMING, type FileView, type FileViewComponents, type FileViewInit } from './view.ts'
 
 /** Looking at files takes at most this share of the time, however many there are. */
 const MAX_AUDIT_SHARE = 0.01
@@ -121,11 +66,7 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
       return true
     }
     if (performance.now() >= auditAt) {
-      const start = performance.now()
-      await pass(exporter.audit, memoryJson)
-      const end = performance.now()
-      auditAt = end + Math.max(timing.auditMs, (end - start) / MAX_AUDIT_SHARE)
-      for (const check of checks.splice(0)) check.resolve()
+      await audit(exporter, memoryJson)
       return true
     }
     if (performance.now() >= retryAt) {
@@ -140,6 +81,23 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
     if (followed === undefined) return false
     if (followed.memory) memoryChanged()
     return true
+  }
+
+  async function audit(exporter: Exporter, memoryJson: MemoryJson | undefined): Promise<void> {
+    const start = performance.now()
+    const asked = checks.splice(0)
+    // Who asks from now on may mean a change that this audit has passed: it begins anew for them.
+    auditAt = Number.POSITIVE_INFINITY
+    try {
+      await pass(exporter.audit, memoryJson)
+    } catch (error) {
+      auditAt = 0
+      checks.push(...asked)
+      throw error
+    }
+    const end = performance.now()
+    auditAt = Math.min(auditAt, end + Math.max(timing.auditMs, (end - start) / MAX_AUDIT_SHARE))
+    for (const check of asked) check.resolve()
   }
 
   /** Tries everything again that is not as it should be, and forgets findings that are over. */
@@ -166,28 +124,32 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
+      stalled = false
       try {
         session ??= await openSession()
-        if (await step(session)) continue
-        await caughtUp(session)
+        const worked = await step(session)
+        await answerWaiters(session)
+        if (findings.blocked) retryAt = Math.min(retryAt, performance.now() + retryMs)
+        if (worked) continue
+        caughtUp()
       } catch (error) {
+        if (!stopping.signal.aborted) await stall(error)
         if (stopping.signal.aborted) break
-        await stall(error)
       }
       await idle()
     }
   }
 
-  async function caughtUp({ exporter, memoryJson }: Session): Promise<void> {
-    stalled = false
+  async function answerWaiters({ exporter: { position }, memoryJson }: Session): Promise<void> {
+    if (position === undefined || !waiters.some((waiter) => waiter.position <= position)) return
+    if (memoryJsonAt !== Number.POSITIVE_INFINITY) await writeMemoryJson(memoryJson, false)
+    settle(position)
+  }
+
+  function caughtUp(): void {
     stallMs = timing.retryMs
     findings.stalled(undefined)
     sayTooManySkills()
-    if (findings.blocked) retryAt = Math.min(retryAt, performance.now() + retryMs)
-    const position = exporter.position ?? 0
-    if (!waiters.some((waiter) => waiter.position <= position)) return
-    if (memoryJsonAt !== Number.POSITIVE_INFINITY) await writeMemoryJson(memoryJson, false)
-    settle(position)
   }
 
   /** Nothing can be done for now: says so, and tries again later from where it was. */
@@ -202,6 +164,8 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
     stallMs = Math.min(stallMs * 2, timing.maxRetryMs)
     settle(store.position)
     for (const check of checks.splice(0)) check.resolve()
+    // What came meanwhile is no reason to try again at once.
+    wake = Promise.withResolvers()
   }
 
   function settle(position: number): void {
@@ -258,8 +222,6 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
     } finally {
       unsubscribe()
       await closeSession()
-      const error = new MeshError('STOPPING', 'the file view was stopped')
-      for (const waiter of [...waiters.splice(0), ...checks.splice(0)]) waiter.reject(error)
     }
   }
 
@@ -272,6 +234,8 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
       stopping.abort()
       wake.resolve()
       await loop
+      const error = new MeshError('STOPPING', 'the file view was stopped')
+      for (const waiter of [...waiters.splice(0), ...checks.splice(0)]) waiter.reject(error)
     },
     findings: () => findings.list(),
     async check() {

@@ -6,6 +6,15 @@ import { Obstacle } from './obstacle.ts'
 /** Of one kind so many are listed, and the rest counted: a terminal is no place for 10,000. */
 const MAX_LISTED = 100
 
+/** Entries that the replica holds and cannot read. */
+export const UNREADABLE = {
+  checkId: 'files.unreadable',
+  severity: 'error',
+  message: 'the database holds entries that are damaged: what shows them is left as it is',
+  path: '.',
+  fixHint: 'another member of the mesh still has them',
+} as const
+
 /** What `mesh doctor` says of the files. */
 export interface FileFindings {
   /** Something in the way of writing, from now to a pass of {@link endPass} that does not meet it. */
@@ -115,7 +124,8 @@ function findingOf({ kind, path, errno, cause }: Obstacle): Finding & { readonly
     const message = 'a symbolic link stands where the mesh writes files: nothing is written or removed through it'
     return { checkId: 'files.symlink', severity: 'warning', message, path, fixHint: 'remove the link' }
   }
-  const blocked = { checkId: 'files.blocked', severity: 'warning', path } as const
+  const severity = errno === 'ENOSPC' || errno === 'EDQUOT' ? 'error' : 'warning'
+  const blocked = { checkId: 'files.blocked', severity, path } as const
   if (kind === 'not-folder') {
     return { ...blocked, message: 'something else stands where a folder must be', fixHint: 'move it away' }
   }

@@ -63,7 +63,7 @@ export interface GuardedFolderInit {
 /** A larger file is nothing that we wrote; it is not read. */
 const MAX_READ_BYTES = 16 * 1024 * 1024
 /** Looks at files at once, as in `reconcile.ts`. */
-const LOOKS = 16
+const LOOKS = 3
 const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
 /** O_NONBLOCK: opening a named pipe must not wait for its other end. */

@@ -3,6 +3,6 @@
  * followed, and what somebody else writes is left alone and said.
  */
 export type { FileSource } from './exporter.ts'
-export type { FileView, FileViewComponents, FileViewInit, FileViewTiming } from './file-view.ts'
 export { createFileView } from './file-view.ts'
 export { decodeFileName, decodeName, encodeFileName, encodeName } from './names.ts'
+export type { FileView, FileViewComponents, FileViewInit, FileViewTiming } from './view.ts'

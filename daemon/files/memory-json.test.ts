@@ -1,7 +1,7 @@
 import { readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { startTrial, type Trial } from './view-suite.ts'
+import { PATIENTLY, startTrial, type Trial } from './view-suite.ts'
 
 const FILE = 'mesh-memory.json'
 
@@ -102,7 +102,7 @@ describe('mesh-memory.json', () => {
   })
 
   test('is switched off where it grows too large, and on again when it is small', async () => {
-    trial = await startTrial()
+    trial = await startTrial({ timing: { memoryJsonMs: 600_000, maxMemoryJsonMs: 600_000 } })
     await trial.put('plan', 'first')
     await trial.settled()
     const before = await trial.read(FILE)
@@ -134,7 +134,7 @@ describe('mesh-memory.json', () => {
     for (let i = 0; i < 20; i++) {
       await Promise.all(Array.from({ length: 50 }, (_, j) => trial.put(`key-${i}-${j}`, i)))
     }
-    await expect.poll(async () => Object.keys(await parsed()).length, { timeout: 10_000 }).toBe(1000)
+    await expect.poll(async () => Object.keys(await parsed()).length, PATIENTLY).toBe(1000)
     const elapsed = performance.now() - start
     const written = trial.lines.filter(({ msg }) => msg === 'mesh-memory.json was written').length
     expect(written).toBeLessThanOrEqual(3 + elapsed / 100)

@@ -4,9 +4,10 @@ import type { Logger } from 'pino'
 import { type JsonValue, type MemoryRow, NODE_SCOPE } from '../../crdt/entry/index.ts'
 import type { EntryStore } from '../../crdt/replica/replica.ts'
 import type { FilesIndex } from './files-index.ts'
-import type { FileFindings } from './findings.ts'
+import { type FileFindings, UNREADABLE } from './findings.ts'
 import { createGuardedFolder } from './guarded-folder.ts'
 import { Obstacle } from './obstacle.ts'
+import { isCorrupt } from './plan.ts'
 import { shaOf } from './reconcile.ts'
 
 /** Beyond either the file is no longer kept: who reads it reads all of it, each time. */
@@ -23,9 +24,8 @@ export interface MemoryJsonComponents {
 /** `mesh-memory.json`, the one file that tools of an earlier kind of mesh read. */
 export interface MemoryJson {
   /**
-   * Writes the file if it is not as it should be.
+   * Writes the file if it is not as it should be. What is in the way is a finding.
    * @param force looks at the file also where the index says that it is
-   * @throws {Obstacle} one that every other file would meet as well
    */
   write(force: boolean): Promise<void>
 }
@@ -96,7 +96,8 @@ export function createMemoryJson({ store, index, findings, log }: MemoryJsonComp
       try {
         await write(force)
       } catch (error) {
-        if (!(error instanceof Obstacle) || error.everywhere) throw error
+        if (isCorrupt(error)) return findings.met(UNREADABLE)
+        if (!(error instanceof Obstacle)) throw error
         findings.obstacle(error)
       }
     },

@@ -4,8 +4,11 @@ export type ObstacleKind = 'symlink' | 'not-folder' | 'not-file' | 'fault'
 /** A system error's name (`ENOSPC`), where there is one. */
 export type Fault = string | undefined
 
-/** These are no trouble of one file: until they end, no other will fare better. */
-const EVERYWHERE: ReadonlySet<Fault> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE', 'ENOMEM', 'EIO'])
+/**
+ * These are no trouble of one file: until they end, no other will fare better. A full disk is not among them: a delete
+ * further on may make room.
+ */
+const EVERYWHERE: ReadonlySet<Fault> = new Set(['EROFS', 'EMFILE', 'ENFILE', 'ENOMEM'])
 
 /** Why a file could not be written, read or removed. Stays inside this folder; people see it as a finding. */
 export class Obstacle extends Error {

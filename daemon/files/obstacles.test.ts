@@ -1,7 +1,10 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { chmod, link, mkdir, readdir, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { skillText, startTrial, type Trial } from './view-suite.ts'
+import { PATIENTLY, skillText, startTrial, type Trial } from './view-suite.ts'
 
 let trial: Trial
 let victim: string
@@ -17,6 +20,16 @@ afterEach(async () => {
   await chmod(join(trial.mesh, 'memory', 'mesh'), 0o700).catch(() => undefined)
   await trial.stop()
 })
+
+/** Whether this user may mount a small disk. */
+function canMount(): boolean {
+  if (process.getuid?.() !== 0 || !existsSync('/bin/mount')) return false
+  const folder = mkdtempSync(join(tmpdir(), 'mesh-mount-'))
+  const { status } = spawnSync('/bin/mount', ['-t', 'tmpfs', 'tmpfs', folder])
+  if (status === 0) spawnSync('/bin/umount', [folder])
+  rmdirSync(folder)
+  return status === 0
+}
 
 function at(path: string): string {
   return join(trial.home, path)
@@ -54,8 +67,8 @@ describe('symbolic links are never followed (S-20)', () => {
     await expectVictimUntouched()
     expect(trial.findings()).toContain(finding)
     await unlink(at(folder))
-    await expect.poll(() => trial.read('mesh/memory/mesh/new.md')).toContain('first')
-    await expect.poll(() => trial.findings()).toEqual([])
+    await expect.poll(() => trial.read('mesh/memory/mesh/new.md'), PATIENTLY).toContain('first')
+    await expect.poll(() => trial.findings(), PATIENTLY).toEqual([])
     expect(await trial.tree()).toEqual(['memory/mesh/new.md', 'skills/notes/SKILL.md'])
   })
 
@@ -132,7 +145,7 @@ describe('something else in the way', () => {
       expect(trial.findings()).toEqual([`files.blocked ${folder}`])
       expect(await trial.read(folder)).toBe('in the way')
       await unlink(at(folder))
-      await expect.poll(() => trial.findings()).toEqual([])
+      await expect.poll(() => trial.findings(), PATIENTLY).toEqual([])
       expect(await trial.read('mesh/memory/mesh/plan.md')).toContain('second')
       expect(await trial.read('mesh/skills/notes/SKILL.md')).toContain('second')
     },
@@ -144,7 +157,7 @@ describe('something else in the way', () => {
     expect(trial.findings()).toEqual(['files.blocked mesh/memory/mesh/plan.md'])
     expect(await trial.read('mesh/skills/notes/SKILL.md')).toBe(skillText('notes'))
     await rm(at('mesh/memory/mesh/plan.md'), { recursive: true })
-    await expect.poll(() => trial.read('mesh/memory/mesh/plan.md')).toContain('first')
+    await expect.poll(() => trial.read('mesh/memory/mesh/plan.md'), PATIENTLY).toContain('first')
   })
 
   test('what cannot be written outlives a restart', async () => {
@@ -153,8 +166,8 @@ describe('something else in the way', () => {
     await trial.restart({}, async () => {
       await rm(at('mesh/memory/mesh/plan.md'), { recursive: true })
     })
-    await expect.poll(() => trial.read('mesh/memory/mesh/plan.md')).toContain('first')
-    await expect.poll(() => trial.findings()).toEqual([])
+    await expect.poll(() => trial.read('mesh/memory/mesh/plan.md'), PATIENTLY).toContain('first')
+    await expect.poll(() => trial.findings(), PATIENTLY).toEqual([])
   })
 
   test.skipIf(process.getuid?.() === 0)('a folder that is read-only', async () => {
@@ -166,7 +179,29 @@ describe('something else in the way', () => {
     expect(trial.findings()).toEqual(['files.blocked mesh/memory/mesh'])
     expect(await trial.read('mesh/skills/notes/SKILL.md')).toContain('second')
     await chmod(at('mesh/memory/mesh'), 0o700)
-    await expect.poll(() => trial.read('mesh/memory/mesh/plan.md')).toContain('second')
+    await expect.poll(() => trial.read('mesh/memory/mesh/plan.md'), PATIENTLY).toContain('second')
+  })
+
+  test.runIf(canMount())('a full disk: said, nothing lost, and all is written when there is room (S-05)', async () => {
+    await trial.view.stop()
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', trial.mesh])
+    try {
+      await trial.restart()
+      await trial.put('plan', 'first')
+      await trial.settled()
+      for (let i = 0; i < 10; i++) await trial.put(`large-${i}`, `${i} `.repeat(100_000))
+      await trial.settled()
+      expect(trial.findings()).toContain('files.blocked mesh/memory/mesh')
+      expect(await trial.read('mesh/memory/mesh/plan.md')).toContain('first')
+      for (let i = 0; i < 9; i++) await trial.remove('memory', `large-${i}`)
+      await trial.put('plan', 'second')
+      await expect.poll(() => trial.read('mesh/memory/mesh/plan.md'), PATIENTLY).toContain('second')
+      await expect.poll(() => trial.findings(), PATIENTLY).toEqual([])
+      expect(await trial.tree()).toEqual(['memory/mesh/large-9.md', 'memory/mesh/plan.md'])
+    } finally {
+      await trial.view.stop()
+      execFileSync('/bin/umount', [trial.mesh])
+    }
   })
 
   test('mesh-memory.json as a folder', async () => {
@@ -176,7 +211,7 @@ describe('something else in the way', () => {
     await trial.view.check()
     expect(trial.findings()).toEqual(['files.blocked mesh-memory.json'])
     await rename(at('mesh-memory.json'), at('moved'))
-    await expect.poll(() => trial.read('mesh-memory.json')).toContain('mesh:plan')
-    await expect.poll(() => trial.findings()).toEqual([])
+    await expect.poll(() => trial.read('mesh-memory.json'), PATIENTLY).toContain('mesh:plan')
+    await expect.poll(() => trial.findings(), PATIENTLY).toEqual([])
   })
 })

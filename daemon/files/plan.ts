@@ -53,9 +53,14 @@ export async function planUnit(unit: Unit, components: PlanComponents, known?: S
     if (unit.kind === 'skill') return await planSkill(unit, components)
     return planMemory(unit, known ?? (await components.store.get({ ...unit })))
   } catch (error) {
-    if (error instanceof MeshError && error.code === 'STORAGE_CORRUPT') return undefined
+    if (isCorrupt(error)) return undefined
     throw error
   }
+}
+
+/** Whether the replica could not be read because some value in it is damaged. */
+export function isCorrupt(error: unknown): boolean {
+  return error instanceof MeshError && error.code === 'STORAGE_CORRUPT'
 }
 
 function planMemory(unit: Unit & { kind: 'memory' }, entry: StoredEntry | undefined): Plan {

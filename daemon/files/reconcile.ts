@@ -20,8 +20,8 @@ export interface ReconcileOptions {
   readonly changes: readonly IndexChange[]
 }
 
-/** Files in work at once. Node does four operations on files at a time; a few more keep those busy. */
-const CONCURRENCY = 16
+/** Files in work at once. Node works on files with four threads, and one is left for the database. */
+const CONCURRENCY = 3
 /** Up to so many files are forced to the disk one by one; a larger export is repeated anyway where power fails. */
 const MAX_SYNCED = 32
 /** While a file is being written, how many contents are taken for ours: crashes may have left any of the last. */

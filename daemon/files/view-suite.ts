@@ -9,6 +9,9 @@ import { createFileView, type FileView, type FileViewInit } from './index.ts'
 
 export type TrialOptions = Partial<Pick<FileViewInit, 'memoryJson' | 'flatSkills' | 'timing'>>
 
+/** For what comes by itself in a moment: a busy machine may need longer. */
+export const PATIENTLY = { timeout: 10_000, interval: 10 }
+
 /** A home in a temporary folder with a real replica and a running file view. */
 export interface Trial {
   readonly home: string

@@ -6,17 +6,13 @@ export interface Introduction {
   /** Version of its software, for people. */
   readonly version: string
   readonly database: string
-  /** Random for each start of the process. */
-  readonly boot: string
   readonly addresses: readonly string[]
   /** Addresses of other members as it knows them. */
   readonly book: readonly (readonly [peer: string, addresses: readonly string[]])[]
-  /** Whether it has seen another machine speak with the receiver's key. */
-  readonly cloned: boolean
 }
 
-/** A new {@link Introduction.boot}: 32 hex characters. */
-export const newBoot = () => randomBytes(16).toString('hex')
+/** Random for each start of a daemon: 16 hex characters. */
+export const newBoot = () => randomBytes(8).toString('hex')
 
 /** Starts remembered for a peer; a machine that restarts more often while we run loses only the proof of a clone. */
 const REMEMBERED_BOOTS = 64

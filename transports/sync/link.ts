@@ -25,6 +25,8 @@ export class Link {
   readonly #frames: AsyncIterator<Uint8Array>
   readonly #silenceMs: number
   #owed = false
+  #sent = 0
+  #taken = 0
 
   constructor(channel: Channel, silenceMs: number = SILENCE_MS) {
     this.#channel = channel
@@ -35,7 +37,7 @@ export class Link {
 
   /** Resolves when the transport wants more. */
   async send(message: Message): Promise<void> {
-    const frame = encodeMessage(message)
+    const frame = encodeMessage(this.#sent++, message)
     this.traffic.bytesSent += frame.length + FRAME_HEADER_BYTES
     this.#owed = true
     await this.#channel.send(frame)
@@ -48,19 +50,23 @@ export class Link {
   async receive<T extends MessageType>(...types: readonly T[]): Promise<Of<T> | undefined> {
     if (this.#owed) this.traffic.roundTrips++
     this.#owed = false
-    return this.#read(await this.#nextFrame(), types)
+    return this.#read(await this.#nextFrame(), types, true)
   }
 
-  /** As {@link receive}, where the peer may be silent for as long as it likes. */
+  /** As {@link receive}, where the peer may be silent for as long as it likes, and messages may be lost or doubled. */
   async receiveIdle<T extends MessageType>(...types: readonly T[]): Promise<Of<T> | undefined> {
     const { value, done } = await this.#frames.next()
-    return this.#read(done ? undefined : value, types)
+    return this.#read(done ? undefined : value, types, false)
   }
 
-  #read<T extends MessageType>(frame: Uint8Array | undefined, types: readonly T[]): Of<T> | undefined {
+  #read<T extends MessageType>(frame: Uint8Array | undefined, types: readonly T[], strict: boolean): Of<T> | undefined {
     if (frame === undefined) return undefined
     this.traffic.bytesReceived += frame.length + FRAME_HEADER_BYTES
-    const message = decodeMessage(frame)
+    const { number, message } = decodeMessage(frame)
+    // What was lost, doubled or swapped on the way ends a talk; the next one repairs it. Pushes stand for themselves.
+    if (strict && number !== this.#taken++) {
+      throw new MeshError('MESSAGE_UNEXPECTED', `message ${number} where ${this.#taken - 1} was due`)
+    }
     if (isOf(message, types)) return message
     if (message.type === 'refused') throw new MeshError(message.code, message.message)
     throw new MeshError('MESSAGE_UNEXPECTED', `"${message.type}" where ${types.join(' or ')} was due`)
@@ -75,6 +81,10 @@ export class Link {
 
   close(): Promise<void> {
     return this.#channel.close()
+  }
+
+  abort(reason: Error): void {
+    this.#channel.abort(reason)
   }
 
   async #nextFrame(): Promise<Uint8Array | undefined> {

@@ -192,6 +192,13 @@ export class Membership {
           },
           merge,
         },
+        presence: {
+          mine: () => ({ boot: this.#init.boot, cloned: this.#clones.isCloned(id) }),
+          heard: ({ boot, cloned }) => {
+            this.#clones.note(id, boot)
+            if (cloned) this.#clonedHere = true
+          },
+        },
         introduce: () => this.#introduce(id),
         onHello: (peer, hello) => this.#onHello(peer, hello),
         nameOf: (peer) => this.nameOf(peer),
@@ -215,19 +222,15 @@ export class Membership {
     return {
       name: this.#init.nodeId,
       version: this.#init.version,
-      boot: this.#init.boot,
       database: replica.databaseId,
       addresses: addresses(),
       book: this.book.about(this.others.filter((other) => other !== peer)),
-      cloned: this.#clones.isCloned(peer),
     }
   }
 
   async #onHello(peer: PeerId, hello: Introduction): Promise<void> {
     const memory = await this.#memory(peer)
     memory.setDatabase(hello.database)
-    this.#clones.note(peer, hello.boot)
-    if (hello.cloned) this.#clonedHere = true
     await this.book.learn(peer, hello.addresses)
     const { transport, kick } = this.#components
     for (const [text, addresses] of hello.book) {

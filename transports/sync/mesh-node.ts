@@ -179,7 +179,7 @@ export class MeshNode implements MeshService {
   async #syncWith(peer: PeerId, options: LongWorkOptions): Promise<PeerSyncReport> {
     try {
       await this.#transport.dial(peer, this.#membership.book.of(peer), options)
-      return await (await this.#membership.peer(peer)).sync(options.onProgress)
+      return await (await this.#membership.peer(peer)).sync(options)
     } catch (error) {
       options.signal?.throwIfAborted()
       return { ...NOTHING_EXCHANGED, nodeId: this.#membership.nameOf(peer), peerId: peer, error: describe(error) }
@@ -230,20 +230,21 @@ export class MeshNode implements MeshService {
   #onCommits(commits: readonly Commit[]): void {
     this.#membership.onCommits(commits)
     this.#cancelQuiet?.()
-    this.#cancelQuiet = this.#components.clock.after(QUIET_MS, () => this.#reconcile((peer) => !peer.equal))
+    this.#cancelQuiet = this.#components.clock.after(QUIET_MS, () => this.#askAround())
   }
 
   #repairLater(): void {
     const { clock, random } = this.#components
     this.#cancelRepair = clock.after(this.#init.repairIntervalMs * (0.5 + random()), () => {
-      this.#reconcile(() => true)
+      // From both sides: what one side misses, also of a peer's clone, the other may see.
+      for (const peer of this.#membership.connectedPeers()) void peer.sync()
       this.#repairLater()
     })
   }
 
-  /** Reconciles with connected peers; of each pair one side begins. */
-  #reconcile(which: (peer: Peer) => boolean): void {
-    for (const peer of this.#membership.connectedPeers()) if (peer.begins && which(peer)) void peer.sync()
+  /** Asks connected peers that may not be equal; of each pair one side begins. */
+  #askAround(): void {
+    for (const peer of this.#membership.connectedPeers()) if (peer.begins && !peer.equal) void peer.sync()
   }
 
   #checkJoin(ticket: Ticket): void {

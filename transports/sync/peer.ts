@@ -3,7 +3,7 @@ import { MeshError } from '../../crdt/errors.ts'
 import type { Commit, Replica } from '../../crdt/replica/index.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../libp2p/index.ts'
-import type { PeerSyncReport, Progress } from '../mesh.ts'
+import type { LongWorkOptions, PeerSyncReport } from '../mesh.ts'
 import type { Channel, PeerId, Transport } from '../transport.ts'
 import type { Introduction } from './hello.ts'
 import { Link } from './link.ts'
@@ -24,6 +24,7 @@ export interface PeerComponents {
   readonly log: Log
   readonly roster: SessionComponents['roster']
   readonly memory: PeerMemory
+  readonly presence: SessionComponents['presence']
   readonly introduce: () => Introduction
   /** What the peer said of itself. */
   readonly onHello: (peer: PeerId, hello: Introduction) => Promise<void>
@@ -75,9 +76,9 @@ export class Peer {
   }
 
   /** Reconciles now. A call during a session waits for it and begins another. */
-  async sync(onProgress?: (progress: Progress) => void): Promise<PeerSyncReport> {
+  async sync(options: LongWorkOptions = {}): Promise<PeerSyncReport> {
     while (this.#session !== undefined) await this.#session
-    this.#session = this.#runSession(onProgress)
+    this.#session = this.#runSession(options)
     try {
       return await this.#session
     } finally {
@@ -140,12 +141,15 @@ export class Peer {
     }
   }
 
-  async #runSession(onProgress: ((progress: Progress) => void) | undefined): Promise<PeerSyncReport> {
+  async #runSession({ signal, onProgress }: LongWorkOptions): Promise<PeerSyncReport> {
     const began = this.#components.clock.now()
     const counts = { sent: 0, received: 0 }
     let link: Link | undefined
     let error: unknown
+    const giveUp = () => link?.abort(signal?.reason as Error)
     try {
+      signal?.throwIfAborted()
+      signal?.addEventListener('abort', giveUp)
       await this.greet()
       link = await this.#open(PROTOCOLS.session)
       const say = () => onProgress?.({ phase: 'entries', peer: this.#name, done: counts.sent + counts.received })
@@ -153,6 +157,7 @@ export class Peer {
     } catch (failure) {
       error = failure
     } finally {
+      signal?.removeEventListener('abort', giveUp)
       await link?.close().catch(() => {})
     }
     this.#ended(error === undefined, error)
@@ -173,11 +178,11 @@ export class Peer {
   }
 
   #sessionComponents(counts: SessionComponents['counts'], onProgress: () => void): SessionComponents {
-    const { replica, roster, memory } = this.#components
+    const { replica, roster, memory, presence } = this.#components
     const onStand = () => {
       this.#changed = false
     }
-    return { replica, roster, memory, counts, onProgress, onStand }
+    return { replica, roster, memory, presence, counts, onProgress, onStand }
   }
 
   #ended(proven: boolean, error: unknown): void {

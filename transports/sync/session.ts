@@ -18,7 +18,7 @@ import {
 import { type ExchangeCounts, exchange } from './exchange.ts'
 import type { Link } from './link.ts'
 import type { PeerMemory } from './peer-memory.ts'
-import type { Message, Stand } from './wire.ts'
+import type { Message, Presence, Stand } from './wire.ts'
 
 /**
  * The talk that makes two replicas equal. It goes in passes. In each both say where they stand; equal digests end it in
@@ -49,6 +49,11 @@ export interface SessionComponents {
     /** Takes in records of the peer. @throws when this node or the peer is no member by them */
     merge(records: readonly Uint8Array[]): Promise<void>
   }
+  readonly presence: {
+    readonly mine: () => Presence
+    /** Called with what the peer says in each pass. */
+    readonly heard: (presence: Presence) => void
+  }
   readonly counts: ExchangeCounts
   readonly onProgress: () => void
   /** Called when this side's stand is about to be read: what is committed from then on is not part of the pass. */
@@ -60,8 +65,9 @@ export async function initiate(components: SessionComponents, link: Link): Promi
   let attempt = 0
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const open = await standOf(components)
-    await link.send({ type: 'open', ...open, attempt })
+    await link.send({ type: 'open', ...open, ...components.presence.mine(), attempt })
     const answer = await link.expect('answer')
+    components.presence.heard(answer)
     const step = stepOf(open, answer, attempt)
     if (step === 'equal') return components.memory.proveEqual(open.at, answer.at)
     if (step === 'roster') {
@@ -82,8 +88,9 @@ export async function respond(components: SessionComponents, link: Link): Promis
   for (;;) {
     const open = await link.receive('open')
     if (open === undefined) return proven
+    components.presence.heard(open)
     const answer = await standOf(components)
-    await link.send({ type: 'answer', ...answer })
+    await link.send({ type: 'answer', ...answer, ...components.presence.mine() })
     const step = stepOf(open, answer, open.attempt)
     if (step === 'roster') {
       const { records } = await link.expect('roster')

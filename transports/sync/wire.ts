@@ -4,7 +4,8 @@ import { MeshError } from '../../crdt/errors.ts'
 import type { Transfer } from '../../crdt/replica/index.ts'
 
 /**
- * Messages between two members, each one frame: a CBOR array that begins with its type. The protocol's version stands
+ * Messages between two members, each one frame: a CBOR array of its number on the channel, its
+ * type and its fields. The protocol's version stands
  * in the protocol ids; a peer that knows none of ours is told apart from one that breaks the rules.
  */
 export const PROTOCOLS = {
@@ -28,6 +29,14 @@ export interface Stand {
   readonly checkpoint: readonly [mine: number, theirs: number]
 }
 
+/** From which start of a daemon somebody speaks; see `CloneWatch`. */
+export interface Presence {
+  /** Random for each start of the process, 16 hex characters. */
+  readonly boot: string
+  /** Whether the speaker has seen another machine speak with the listener's key. */
+  readonly cloned: boolean
+}
+
 /** What one side did with the entries that it was sent. */
 export interface Held {
   /** Entries refused by rule. */
@@ -42,14 +51,12 @@ export type Message =
       readonly name: string
       readonly version: string
       readonly database: string
-      readonly boot: string
       readonly addresses: readonly string[]
       readonly book: readonly (readonly [peer: string, addresses: readonly string[]])[]
-      readonly cloned: boolean
     }
   | { readonly type: 'roster'; readonly records: readonly Uint8Array[] }
-  | ({ readonly type: 'open' } & Stand & { readonly attempt: number })
-  | ({ readonly type: 'answer' } & Stand)
+  | ({ readonly type: 'open' } & Stand & Presence & { readonly attempt: number })
+  | ({ readonly type: 'answer' } & Stand & Presence)
   | { readonly type: 'filter'; readonly filter: Uint8Array }
   | { readonly type: 'symbols'; readonly symbols: Uint8Array }
   | { readonly type: 'more' }
@@ -68,14 +75,15 @@ export interface EntryPart extends Transfer {
 
 export type MessageType = Message['type']
 
-export function encodeMessage(message: Message): Uint8Array {
-  return encode([message.type, ...fields(message)])
+/** @param number of the message on its channel, from 0 */
+export function encodeMessage(number: number, message: Message): Uint8Array {
+  return encode([number, message.type, ...fields(message)])
 }
 
 function fields(m: Message): unknown[] {
   switch (m.type) {
     case 'hello':
-      return [m.name, m.version, m.database, m.boot, m.addresses, m.book, m.cloned]
+      return [m.name, m.version, m.database, m.addresses, m.book]
     case 'roster':
       return [m.records]
     case 'open':
@@ -113,19 +121,21 @@ function fields(m: Message): unknown[] {
   }
 }
 
-const standFields = ({ at, digest, items, roster, checkpoint }: Stand) => [
+const standFields = ({ at, digest, items, roster, checkpoint, boot, cloned }: Stand & Presence) => [
   at,
   digest,
   items,
   Buffer.from(roster, 'hex'),
   ...checkpoint,
+  Buffer.from(boot, 'hex'),
+  cloned,
 ]
 
 /** Reads a frame. @throws {MeshError} `MESSAGE_INVALID` for anything that {@link encodeMessage} would not write */
-export function decodeMessage(frame: Uint8Array): Message {
+export function decodeMessage(frame: Uint8Array): { number: number; message: Message } {
   try {
-    const [type, ...rest] = asList(decode(frame, { rejectDuplicateMapKeys: true }))
-    return parse(type as MessageType, rest)
+    const [number, type, ...rest] = asList(decode(frame, { rejectDuplicateMapKeys: true }))
+    return { number: asCount(number), message: parse(type as MessageType, rest) }
   } catch (cause) {
     throw new MeshError('MESSAGE_INVALID', `a message that cannot be read: ${(cause as Error).message}`, { cause })
   }
@@ -139,15 +149,13 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
         name: asText(f[0]),
         version: asText(f[1]),
         database: asText(f[2]),
-        boot: asText(f[3]),
-        addresses: asTexts(f[4]),
-        book: asList(f[5]).map((one) => [asText(asList(one)[0]), asTexts(asList(one)[1])] as const),
-        cloned: f[6] === true,
+        addresses: asTexts(f[3]),
+        book: asList(f[4]).map((one) => [asText(asList(one)[0]), asTexts(asList(one)[1])] as const),
       }
     case 'roster':
       return { type, records: asList(f[0]).map(asBytes) }
     case 'open':
-      return { type, ...parseStand(f), attempt: asCount(f[6]) }
+      return { type, ...parseStand(f), attempt: asCount(f[8]) }
     case 'answer':
       return { type, ...parseStand(f) }
     case 'filter':
@@ -174,16 +182,19 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
   }
 }
 
-function parseStand(f: readonly unknown[]): Stand {
+function parseStand(f: readonly unknown[]): Stand & Presence {
   const digest = asBytes(f[1])
   const roster = asBytes(f[3])
-  if (digest.length !== 32 || roster.length !== 8) throw new TypeError('a digest of the wrong size')
+  const boot = asBytes(f[6])
+  if (digest.length !== 32 || roster.length !== 8 || boot.length !== 8) throw new TypeError('a field of the wrong size')
   return {
     at: asCount(f[0]),
     digest,
     items: asCount(f[2]),
     roster: Buffer.from(roster).toString('hex'),
     checkpoint: [asCount(f[4]), asCount(f[5])],
+    boot: Buffer.from(boot).toString('hex'),
+    cloned: f[7] === true,
   }
 }
 

@@ -1,0 +1,57 @@
+import type { Logger } from 'pino'
+import type { Finding } from '../../transports/mesh.ts'
+import type { FileSource } from './exporter.ts'
+
+export interface FileViewComponents {
+  readonly store: FileSource
+  readonly log: Logger
+}
+
+export interface FileViewInit {
+  /** The folder that agents read, absolute. It is made if its parent exists. */
+  readonly meshDir: string
+  /** Absolute path of `mesh-memory.json`. */
+  readonly memoryJsonPath: string
+  /** Folder of the view's own database, absolute; all in it can be made again. */
+  readonly indexPath: string
+  readonly memoryJson: boolean
+  /** Whether skills are also written as `skills/<name>.md`. */
+  readonly flatSkills: boolean
+  readonly timing?: Partial<FileViewTiming>
+}
+
+/** In milliseconds. */
+export interface FileViewTiming {
+  /** Between looks at all files for what somebody changed or removed. */
+  readonly auditMs: number
+  /** Before what could not be written is tried again; twice as long after each failure, up to {@link maxRetryMs}. */
+  readonly retryMs: number
+  readonly maxRetryMs: number
+  /** How long there must be no new memory before `mesh-memory.json` is written, and how long that may be put off. */
+  readonly memoryJsonMs: number
+  readonly maxMemoryJsonMs: number
+}
+
+/** The mesh as files, one way. What goes wrong with files is a finding, and never stops the daemon. */
+export interface FileView {
+  /** Begins to follow the replica; what was missed is caught up with afterwards. @throws {MeshError} `STOPPING` */
+  start(): Promise<void>
+  /** Ends after the group of files in work. Idempotent, also before {@link start}. */
+  stop(): Promise<void>
+  findings(): Finding[]
+  /** Looks at all files now, so that {@link findings} is up to date. @throws {MeshError} `STOPPING` */
+  check(): Promise<void>
+  /**
+   * Resolves when the files show every commit up to a feed position; what could not be written stands in
+   * {@link findings} then. @throws {MeshError} `STOPPING`
+   */
+  settled(position: number): Promise<void>
+}
+
+export const DEFAULT_TIMING: FileViewTiming = {
+  auditMs: 60_000,
+  retryMs: 1_000,
+  maxRetryMs: 60_000,
+  memoryJsonMs: 500,
+  maxMemoryJsonMs: 5_000,
+}
