@@ -193,6 +193,18 @@ describe('following', () => {
     expect(await trial.read('mesh/memory/mesh/hot.md')).toContain('version 299')
   })
 
+  test('who waits for a position is answered while more is written', async () => {
+    let more = true
+    const writing = (async () => {
+      for (let i = 0; more; i++) await trial.put(`key-${i % 20}`, i)
+    })()
+    await trial.put('mine', 'here')
+    await trial.settled()
+    expect(await trial.read('mesh/memory/mesh/mine.md')).toContain('here')
+    more = false
+    await writing
+  })
+
   test('stopping is idempotent in every state, and what comes after says so', async () => {
     await trial.view.stop()
     await trial.view.stop()

@@ -34,7 +34,8 @@ export async function welcome({ roster, invitations }: WelcomeComponents, channe
     await link.send({ type: 'welcome', meshId: roster.meshId, records: roster.records.map(({ bytes }) => bytes) })
   } catch (error) {
     if (!(error instanceof MeshError)) throw error
-    await link.send({ type: 'refused', code: error.code, message: error.message })
+    const { code, message, field = '', hint = '' } = error
+    await link.send({ type: 'refused', code, message, field, hint })
   }
 }
 

@@ -68,7 +68,7 @@ export class Link {
       throw new MeshError('MESSAGE_UNEXPECTED', `message ${number} where ${this.#taken - 1} was due`)
     }
     if (isOf(message, types)) return message
-    if (message.type === 'refused') throw new MeshError(message.code, message.message)
+    if (message.type === 'refused') throw refusal(message)
     throw new MeshError('MESSAGE_UNEXPECTED', `"${message.type}" where ${types.join(' or ')} was due`)
   }
 
@@ -98,6 +98,10 @@ export class Link {
       clearTimeout(timer)
     }
   }
+}
+
+function refusal({ code, message, field, hint }: Of<'refused'>): MeshError {
+  return new MeshError(code, message, { ...(field === '' ? {} : { field }), ...(hint === '' ? {} : { hint }) })
 }
 
 function isOf<T extends MessageType>(message: Message, types: readonly T[]): message is Of<T> {

@@ -110,7 +110,7 @@ export class Membership {
 
   async onConnected(id: PeerId): Promise<void> {
     const peer = await this.peer(id)
-    if (peer.begins) await peer.sync()
+    if (peer.begins) peer.reconcile()
   }
 
   async onDisconnected(id: PeerId): Promise<void> {

@@ -125,7 +125,10 @@ export class MeshNode implements MeshService {
     return this.#switch(async () => {
       onProgress?.({ phase: 'asking', peer: ticket.peer, done: 0, total: 1 })
       const records = await knock({ transport: this.#transport }, ticket, this.nodeId, signal)
-      const vouched = await this.#adopt(ticket.meshId, records, onProgress)
+      // Back in the mesh that removed it: what its entries are signed for is the same.
+      const isReturn = ticket.meshId === this.meshId
+      const vouched = isReturn ? 0 : await this.#adopt(ticket.meshId, records, onProgress)
+      if (isReturn) await this.#membership.roster.add(records)
       await this.#membership.book.learn(ticket.peer, ticket.addresses)
       return { meshId: ticket.meshId, members: this.#membership.roster.members.map(({ name }) => name), vouched }
     })
@@ -166,6 +169,7 @@ export class MeshNode implements MeshService {
   }
 
   async sync(options: LongWorkOptions = {}): Promise<SyncReport> {
+    this.#refuseUnlessMember()
     const first = await Promise.all(this.#membership.others.map((peer) => this.#syncWith(peer, options)))
     // Those that were reached may have told where the others are.
     const peers = await Promise.all(
@@ -173,7 +177,7 @@ export class MeshNode implements MeshService {
         report.error?.code === 'PEER_UNREACHABLE' ? this.#syncWith(report.peerId, options) : report,
       ),
     )
-    return { equal: peers.every(({ equal }) => equal) && this.#membership.roster.isSelfMember, peers }
+    return { equal: peers.every(({ equal }) => equal), peers }
   }
 
   async #syncWith(peer: PeerId, options: LongWorkOptions): Promise<PeerSyncReport> {
@@ -212,7 +216,7 @@ export class MeshNode implements MeshService {
   #begin(id: PeerId): void {
     const { log } = this.#components
     this.#membership.peer(id).then(
-      (peer) => peer.sync(),
+      (peer) => peer.reconcile(),
       (err: unknown) => log.debug({ peerId: id, err }, 'the connection ended before it was used'),
     )
   }
@@ -237,14 +241,14 @@ export class MeshNode implements MeshService {
     const { clock, random } = this.#components
     this.#cancelRepair = clock.after(this.#init.repairIntervalMs * (0.5 + random()), () => {
       // From both sides: what one side misses, also of a peer's clone, the other may see.
-      for (const peer of this.#membership.connectedPeers()) void peer.sync()
+      for (const peer of this.#membership.connectedPeers()) peer.reconcile()
       this.#repairLater()
     })
   }
 
   /** Asks connected peers that may not be equal; of each pair one side begins. */
   #askAround(): void {
-    for (const peer of this.#membership.connectedPeers()) if (peer.begins && !peer.equal) void peer.sync()
+    for (const peer of this.#membership.connectedPeers()) if (peer.begins && !peer.equal) peer.reconcile()
   }
 
   #checkJoin(ticket: Ticket): void {
@@ -254,7 +258,8 @@ export class MeshNode implements MeshService {
         field: 'ticket',
       })
     }
-    if (ticket.meshId === this.meshId && this.#membership.roster.isSelfMember) {
+    const isSelfMember = this.#membership.roster.isSelfMember
+    if (ticket.meshId === this.meshId && isSelfMember) {
       throw new MeshError('ALREADY_MEMBER', 'this node is a member of that mesh already', { field: 'ticket' })
     }
     if (ticket.expiresAt * 1000 <= this.#components.clock.now()) {
@@ -264,7 +269,7 @@ export class MeshNode implements MeshService {
         hint: 'ask for a new one: `mesh invite` on the other machine',
       })
     }
-    if (!this.#membership.roster.isSelfMember || this.#membership.others.length > 0) {
+    if (ticket.meshId !== this.meshId && (!isSelfMember || this.#membership.others.length > 0)) {
       throw new MeshError('HAS_PEERS', 'this node is in another mesh; `mesh leave` that one first')
     }
   }
@@ -277,7 +282,7 @@ export class MeshNode implements MeshService {
   #refuseUnlessMember(): void {
     if (this.#membership.roster.isSelfMember) return
     throw new MeshError('NOT_IN_A_MESH', 'this node was removed from its mesh', {
-      hint: '`mesh leave` makes it a mesh of its own',
+      hint: '`mesh leave` makes it a mesh of its own; or join again with a new ticket',
     })
   }
 

@@ -41,6 +41,7 @@ export class Peer {
   #cancelRepair: (() => void) | undefined
   #closed = false
   #failures = 0
+  #reconciling = false
   /** Something was committed, not by way of this peer, since the last stand that a session began from. */
   #changed = true
   #proven = false
@@ -86,12 +87,24 @@ export class Peer {
     }
   }
 
+  /** Reconciles when the session that runs, if any, has ended. Any number of calls meanwhile make one session. */
+  reconcile(): void {
+    if (this.#reconciling) return
+    this.#reconciling = true
+    const begin = async () => {
+      while (this.#session !== undefined) await this.#session
+      this.#reconciling = false
+      await this.sync()
+    }
+    void begin()
+  }
+
   /** Reconciles in a moment, unless that is about to happen already. */
   repairSoon(wait = REPAIR_MS): void {
     if (this.#closed) return
     this.#cancelRepair ??= this.#components.clock.after(wait, () => {
       this.#cancelRepair = undefined
-      if (!this.#closed) void this.sync()
+      if (!this.#closed) this.reconcile()
     })
   }
 

@@ -66,7 +66,13 @@ export type Message =
   | ({ readonly type: 'held' } & Held)
   | { readonly type: 'join'; readonly secret: Uint8Array; readonly name: string }
   | { readonly type: 'welcome'; readonly meshId: string; readonly records: readonly Uint8Array[] }
-  | { readonly type: 'refused'; readonly code: string; readonly message: string }
+  | {
+      readonly type: 'refused'
+      readonly code: string
+      readonly message: string
+      readonly field: string
+      readonly hint: string
+    }
 
 /** An entry, or a part of one that is too large for a frame: then all but the last part say `more`. */
 export interface EntryPart extends Transfer {
@@ -114,7 +120,7 @@ function fields(m: Message): unknown[] {
     case 'welcome':
       return [m.meshId, m.records]
     case 'refused':
-      return [m.code, m.message]
+      return [m.code, m.message, m.field, m.hint]
     case 'more':
     case 'end':
       return []
@@ -173,7 +179,7 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
     case 'welcome':
       return { type, meshId: asText(f[0]), records: asList(f[1]).map(asBytes) }
     case 'refused':
-      return { type, code: asText(f[0]), message: asText(f[1]) }
+      return { type, code: asText(f[0]), message: asText(f[1]), field: asText(f[2]), hint: asText(f[3]) }
     case 'more':
     case 'end':
       return { type }
