@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { MeshError } from '../crdt/errors.ts'
 import { openReplica } from '../crdt/replica/index.ts'
 import { createSigner } from '../crdt/signing.ts'
 import { systemClock } from '../transports/clock.ts'
@@ -71,7 +72,9 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
   }
 
   parts.defer(() => mesh.stop())
-  await mesh.start()
+  await mesh.start().catch((error: unknown) => {
+    throw namingKey(error, config.p2p.port)
+  })
 
   const findings = async (): Promise<Finding[]> => {
     await files?.check()
@@ -86,6 +89,16 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
 
   const running = parts.move()
   return { mesh, url: api.url(), created, stop: () => running.disposeAsync() }
+}
+
+/** The transport knows addresses only; who reads the error knows config keys. */
+function namingKey(error: unknown, port: number): unknown {
+  if (!(error instanceof MeshError) || error.code !== 'PORT_IN_USE') return error
+  return new MeshError('PORT_IN_USE', `p2p.port: ${port} is in use by another process`, {
+    field: 'p2p.port',
+    hint: 'stop that process, or set another p2p.port (MESH_P2P_PORT)',
+    cause: error,
+  })
 }
 
 function fileView(

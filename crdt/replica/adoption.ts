@@ -23,6 +23,8 @@ const BATCH_ENTRIES = 256
 /** Where an adoption stands, written with every batch so that it goes on from there after a crash. */
 interface AdoptionState {
   readonly adoption: Adoption
+  /** Feed position of the replica: what was written since is not signed for the new mesh. */
+  readonly position: number
   /** The last entry key that is done, or undefined at the beginning. */
   readonly after: Uint8Array | undefined
   readonly done: number
@@ -30,22 +32,27 @@ interface AdoptionState {
   readonly digests: Map<Scope, ScopeDigest>
 }
 
-/** The adoption that was interrupted, if any. */
-export async function interruptedAdoption(database: Database): Promise<AdoptionState | undefined> {
+/**
+ * The adoption that was interrupted, if any: where it stands, or from its beginning where a failed write ended it and
+ * the process wrote on.
+ */
+export async function interruptedAdoption(database: Database, position: number): Promise<AdoptionState | undefined> {
   const stored = await database.get(metaKey('adoption'))
   if (stored === undefined) return undefined
-  const [adoption, after, done, digests] = decode(stored) as [
+  const [adoption, began, after, done, digests] = decode(stored) as [
     Adoption,
+    number,
     Uint8Array | null,
     number,
     [Scope, ScopeDigest][],
   ]
-  return { adoption, after: after ?? undefined, done, digests: new Map(digests) }
+  if (began !== position) return newAdoption(adoption, position)
+  return { adoption, position, after: after ?? undefined, done, digests: new Map(digests) }
 }
 
-/** The beginning of an adoption. */
-export function newAdoption(adoption: Adoption): AdoptionState {
-  return { adoption, after: undefined, done: 0, digests: new Map() }
+/** The beginning of an adoption by a replica that stands at a feed position. */
+export function newAdoption(adoption: Adoption, position: number): AdoptionState {
+  return { adoption, position, after: undefined, done: 0, digests: new Map() }
 }
 
 /**
@@ -78,8 +85,8 @@ export async function runAdoption(
   return { digests: state.digests, entries: done }
 }
 
-function encodeState({ adoption, after, done, digests }: AdoptionState): Uint8Array {
-  return encode([adoption, after ?? null, done, [...digests]])
+function encodeState({ adoption, position, after, done, digests }: AdoptionState): Uint8Array {
+  return encode([adoption, position, after ?? null, done, [...digests]])
 }
 
 async function nextEntries(database: Database, after: Uint8Array | undefined) {

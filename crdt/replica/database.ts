@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, open, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { Level } from 'level'
@@ -14,8 +14,8 @@ export interface Operation {
 
 /** How long to wait between attempts to write again after a failed write, in milliseconds. */
 const RECOVERY_INTERVAL_MS = 1_000
-/** Free room that must be seen before a failed database is opened again: enough for its log and manifest. */
-const RECOVERY_PROBE_BYTES = 1024 * 1024
+/** Room that must be seen, beside that for what the logs hold, before a failed database is opened again. */
+const RECOVERY_ROOM_BYTES = 1024 * 1024
 
 /**
  * Level with a checksum of ours before every value, and the one safe answer to a failed write. After one, LevelDB goes
@@ -25,8 +25,10 @@ const RECOVERY_PROBE_BYTES = 1024 * 1024
 export class Database {
   readonly path: string
   #level: Level<Uint8Array, Uint8Array>
+  #writing: Promise<unknown> = Promise.resolve()
   #failed: MeshError | undefined
   #reopening: Promise<void> | undefined
+  #onReopened: () => void = () => {}
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -35,9 +37,15 @@ export class Database {
     this.#level = level
   }
 
-  /** Makes a new, empty database. @throws {MeshError} `STORAGE_FAILED`, `DATABASE_LOCKED` */
+  /**
+   * Makes a new, empty database in a new or empty folder: tables without a `CURRENT` would be deleted.
+   * @throws {MeshError} `STORAGE_FAILED`, `DATABASE_LOCKED`
+   */
   static async create(path: string): Promise<Database> {
     await mkdir(path, { recursive: true, mode: 0o700 })
+    if (!Database.exists(path) && (await readdir(path)).length > 0) {
+      throw new MeshError('STORAGE_FAILED', `cannot make a database in ${path}: the folder is not empty`)
+    }
     return new Database(path, await openLevel(path, true))
   }
 
@@ -62,14 +70,23 @@ export class Database {
   /** @throws {MeshError} `STORAGE_CORRUPT` when the checksum does not fit */
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     const level = await this.#open()
-    const stored = level.getSync(key)
+    const stored = this.#reading(() => level.getSync(key))
     return stored === undefined ? undefined : unseal(key, stored)
   }
 
   /** Pairs of a range in order of key, from one snapshot. @throws {MeshError} `STORAGE_CORRUPT` */
   async *range(range: KeyRange, limit = -1): AsyncGenerator<[Uint8Array, Uint8Array]> {
     const level = await this.#open()
-    for await (const [key, stored] of level.iterator({ ...range, limit })) yield [key, unseal(key, stored)]
+    const iterator = level.iterator({ ...range, limit })
+    try {
+      for (;;) {
+        const pair = await iterator.next().catch((cause: unknown) => this.#reading(() => { throw cause }))
+        if (pair === undefined) return
+        yield [pair[0], unseal(...pair)]
+      }
+    } finally {
+      await iterator.close()
+    }
   }
 
   /** The last key of a range. */
@@ -79,10 +96,21 @@ export class Database {
     return undefined
   }
 
-  /** Writes all or nothing, durably. @throws {MeshError} `STORAGE_FAILED`: nothing was written */
+  /**
+   * Writes all or nothing, durably, one batch after the other: what is in flight behind a batch that fails would be
+   * acknowledged and lost. @throws {MeshError} `STORAGE_FAILED`: nothing was written
+   */
   async write(operations: readonly Operation[]): Promise<void> {
-    const level = await this.#open()
+    // Asked before anything is awaited: after a failure the sums that a batch holds may have to be read anew.
     if (this.#failed !== undefined) throw this.#failed
+    const turn = this.#writing.then(() => this.#write(operations))
+    this.#writing = turn.catch(() => {})
+    await turn
+  }
+
+  async #write(operations: readonly Operation[]): Promise<void> {
+    if (this.#failed !== undefined) throw this.#failed
+    const level = await this.#open()
     const batch = operations.map(({ key, value }) =>
       value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value: seal(value) },
     )
@@ -96,6 +124,11 @@ export class Database {
     }
   }
 
+  /** Called when writing goes on after a failure, before the first write: the failed batch may be there or not. */
+  onReopened(listener: () => void): void {
+    this.#onReopened = listener
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
@@ -106,10 +139,13 @@ export class Database {
   async #open(): Promise<Level<Uint8Array, Uint8Array>> {
     await this.#reopening
     if (this.#closed) throw new MeshError('REPLICA_CLOSED', 'the database is closed')
+    // Closed by a recovery that could not open it again.
+    if (this.#level.status !== 'open' && this.#failed !== undefined) throw this.#failed
     return this.#level
   }
 
   #recoverLater(): void {
+    if (this.#closed) return
     this.#timer = setTimeout(() => {
       this.#reopening = this.#recover().finally(() => {
         this.#reopening = undefined
@@ -124,18 +160,22 @@ export class Database {
       await this.#level.close()
       this.#level = await openLevel(this.path, false)
       this.#failed = undefined
+      this.#onReopened()
     } catch {
       // Still not writable: the next attempt comes with the timer, and every write until then says why.
       this.#recoverLater()
     }
   }
 
+  /** Opening turns the logs into tables, so there must be room for them; that the disk takes data is tried. */
   async #hasRoom(): Promise<boolean> {
     const probe = join(this.path, 'probe.tmp')
     try {
+      const { bavail, bsize } = await statfs(this.path)
+      if (bavail * bsize < (await this.#logBytes()) + RECOVERY_ROOM_BYTES) return false
       const file = await open(probe, 'w', 0o600)
       try {
-        await file.write(new Uint8Array(RECOVERY_PROBE_BYTES))
+        await file.writeFile(new Uint8Array(RECOVERY_ROOM_BYTES))
         await file.sync()
       } finally {
         await file.close()
@@ -146,6 +186,12 @@ export class Database {
     } finally {
       await rm(probe, { force: true })
     }
+  }
+
+  async #logBytes(): Promise<number> {
+    const logs = (await readdir(this.path)).filter((name) => name.endsWith('.log'))
+    const sizes = await Promise.all(logs.map(async (name) => (await stat(join(this.path, name))).size))
+    return sizes.reduce((sum, size) => sum + size, 0)
   }
 }
 
@@ -168,8 +214,20 @@ async function openLevel(path: string, createIfMissing: boolean): Promise<Level<
         hint: 'stop the other daemon, or give this one a home of its own (MESH_HOME)',
       })
     }
+    if (isDamage(cause)) {
+      throw new MeshError('STORAGE_CORRUPT', `the database ${path} is damaged: ${reason(cause)}`, {
+        cause,
+        hint: 'restore the folder from a backup; nothing in it was changed',
+      })
+    }
     throw new MeshError('STORAGE_FAILED', `cannot open ${path}: ${reason(cause)}`, { cause })
   }
+}
+
+/** Whether LevelDB refused because of what it found: a file that CURRENT leads to is gone or broken. */
+function isDamage(cause: unknown): boolean {
+  const code = (cause as { code?: string }).code
+  return code === 'LEVEL_CORRUPTION' || /MANIFEST|Corruption|CURRENT/.test(reason(cause))
 }
 
 function reason(cause: unknown): string {

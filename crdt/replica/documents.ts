@@ -27,7 +27,7 @@ export class Documents {
 
   /**
    * Runs `use`, which is synchronous, when every earlier use of the entry has ended. If it throws, whatever it did to
-   * the document is discarded.
+   * the document is discarded: the entry is read again once what it had written before is in the database.
    */
   async withEntry<T>(id: EntryId, use: (entry: OpenEntry) => T): Promise<T> {
     const name = nameOf(id)
@@ -40,6 +40,7 @@ export class Documents {
       } catch (error) {
         this.#open.delete(name)
         this.#actor = newActor()
+        await entry.settled
         throw error
       }
     })
@@ -99,7 +100,7 @@ export class Documents {
     if (this.#open.size <= this.#trimAt) return
     for (const [name, entry] of this.#open) {
       if (this.#open.size <= KEPT_ENTRIES) break
-      if (entry.pending > 0 || this.#queues.has(name)) continue
+      if (entry.isPending || this.#queues.has(name)) continue
       this.#open.delete(name)
       entry.free()
     }

@@ -8,7 +8,7 @@ import type { ApplyOutcome, Transfer } from './replica.ts'
 import type { VetTask, Vetted } from './vet.ts'
 
 /** Codes of what may succeed later, when more has come or there is more room. The rest is refused by rule. */
-const NOT_YET = new Set(['CHANGE_INCOMPLETE', 'WORKER_LIMIT'])
+const NOT_YET = new Set(['CHANGE_INCOMPLETE', 'WORKER_LIMIT', 'STORAGE_CORRUPT'])
 
 /** A transfer as a task for a worker, over what is stored now. @throws {MeshError} when its id is refused */
 export async function vetTask(database: Database, transfer: Transfer): Promise<VetTask> {

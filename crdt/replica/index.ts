@@ -3,18 +3,17 @@
  * commit is one atomic, synced batch.
  */
 import { randomBytes } from 'node:crypto'
-import type { Scope } from '../entry/index.ts'
 import { MeshError } from '../errors.ts'
 import type { Signer } from '../signing.ts'
 import { interruptedAdoption, runAdoption } from './adoption.ts'
 import { Database } from './database.ts'
-import { digestKey, digestRange, feedRange, metaKey, parseFeedKey, parseKeyTail, sideKey } from './keys.ts'
-import { DATABASE_FORMAT, decodeCounts, decodeDatabase, decodeDigest, encodeCounts, encodeDatabase } from './records.ts'
-import type { Adoption, Replica, ReplicaCounts, ScopeDigest } from './replica.ts'
+import { metaKey, sideKey } from './keys.ts'
+import { DATABASE_FORMAT, decodeDatabase, encodeCounts, encodeDatabase } from './records.ts'
+import type { Adoption, Replica, ReplicaCounts } from './replica.ts'
 import { createSideStore } from './side.ts'
 import { Store } from './store.ts'
+import { readTotals, required } from './totals.ts'
 import { DocumentWorkers } from './workers.ts'
-import type { Totals } from './writer.ts'
 
 export type { ChangeSignature } from './records.ts'
 export { packSignatures, unpackSignatures } from './records.ts'
@@ -77,7 +76,8 @@ export async function openReplica(
   const database = await Database.open(init.path)
   try {
     const { databaseId } = await checkFormat(database)
-    const interrupted = await interruptedAdoption(database)
+    const { position } = await readTotals(database)
+    const interrupted = await interruptedAdoption(database, position)
     if (interrupted !== undefined) await runAdoption(database, signer, interrupted, () => {})
     const meshId = Buffer.from(await required(database, 'mesh')).toString()
     const totals = await readTotals(database)
@@ -106,21 +106,4 @@ async function checkFormat(database: Database) {
     )
   }
   return record
-}
-
-async function required(database: Database, name: 'database' | 'mesh' | 'counts'): Promise<Uint8Array> {
-  const stored = await database.get(metaKey(name))
-  if (stored === undefined) throw new MeshError('STORAGE_CORRUPT', `${database.path} lacks its record "${name}"`)
-  return stored
-}
-
-async function readTotals(database: Database): Promise<Totals> {
-  const digests = new Map<Scope, ScopeDigest>()
-  const prefix = digestKey('' as Scope)
-  for await (const [key, value] of database.range(digestRange)) {
-    digests.set(parseKeyTail(key, prefix) as Scope, decodeDigest(value))
-  }
-  const lastFeed = await database.lastKey(feedRange(0, Number.MAX_SAFE_INTEGER - 1))
-  const position = lastFeed === undefined ? 0 : parseFeedKey(lastFeed)
-  return { position, counts: decodeCounts(await required(database, 'counts')), digests }
 }

@@ -12,7 +12,8 @@ export class OpenEntry {
   view: EntryView | undefined
   signatures: readonly ChangeSignature[]
   /** Commits of it that are not durable yet; while there are any it must stay open. */
-  pending = 0
+  #pending = 0
+  #settled: Promise<unknown> = Promise.resolve()
   readonly #actor: string
   #bytes: Uint8Array | undefined
   #document: EntryDocument | undefined
@@ -27,6 +28,26 @@ export class OpenEntry {
     this.view = stored?.view
     this.#bytes = stored?.bytes
     this.signatures = stored?.signatures ?? []
+  }
+
+  get isPending(): boolean {
+    return this.#pending > 0
+  }
+
+  /** Resolves when no commit of it is on its way any more, be they durable or lost. */
+  get settled(): Promise<unknown> {
+    return this.#settled
+  }
+
+  /** Counts a commit as pending until it is durable or lost. */
+  async track<T>(commit: Promise<T>): Promise<T> {
+    this.#pending++
+    this.#settled = Promise.allSettled([this.#settled, commit])
+    try {
+      return await commit
+    } finally {
+      this.#pending--
+    }
   }
 
   /** The document, to be read. */

@@ -2,7 +2,7 @@ import { EntryDocument, type EntryId, type Kind, NODE_SCOPE } from '../entry/ind
 import { itemOf } from '../summary/index.ts'
 import type { Database } from './database.ts'
 import { documentKey, entryKey, entryRange, feedRange, parseEntryKey, parseFeedKey } from './keys.ts'
-import { decodeDocument, decodeEntry, decodeFeed, decodeHeads, packSignatures } from './records.ts'
+import { type ChangeSignature, decodeDocument, decodeEntry, decodeFeed, decodeHeads, packSignatures } from './records.ts'
 import type { FeedRecord, Item, ListOptions, StoredEntry, Transfer } from './replica.ts'
 
 /** Actor of documents that are only read. */
@@ -42,17 +42,28 @@ export async function* readFeed(
   }
 }
 
-/** Only what is durable: an open entry may be ahead of it. */
-export async function readTransfer(database: Database, id: EntryId): Promise<Transfer | undefined> {
+/** Reads an entry's document; gives `none` where there is none. Only what is durable: an open entry may be ahead of it. */
+export async function readDocument<T>(
+  database: Database,
+  id: EntryId,
+  none: T,
+  read: (document: EntryDocument, signatures: readonly ChangeSignature[]) => T,
+): Promise<T> {
   const stored = await database.get(documentKey(id))
-  if (stored === undefined) return undefined
+  if (stored === undefined) return none
   const { bytes, signatures } = decodeDocument(stored)
   const document = EntryDocument.load(id, bytes, READER)
   try {
-    return { id, changes: document.changesSince([]), signatures: packSignatures(signatures) }
+    return read(document, signatures)
   } finally {
     document.free()
   }
+}
+
+export function readTransfer(database: Database, id: EntryId): Promise<Transfer | undefined> {
+  return readDocument<Transfer | undefined>(database, id, undefined, (document, signatures) => {
+    return { id, changes: document.changesSince([]), signatures: packSignatures(signatures) }
+  })
 }
 
 export async function* sharedItems(database: Database, meshId: string): AsyncGenerator<Item> {

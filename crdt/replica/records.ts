@@ -78,12 +78,13 @@ export function unpackSignatures(packed: Uint8Array): ChangeSignature[] {
 }
 
 export function encodeFeed({ id, via }: FeedRecord): Uint8Array {
-  return encode([id.kind, id.scope, id.key, via ?? null])
+  // As bytes: a text's leading U+FEFF would be taken for a byte order mark and be gone.
+  return encode([id.kind, id.scope, Buffer.from(id.key), via ?? null])
 }
 
 export function decodeFeed(seq: number, bytes: Uint8Array): FeedRecord {
-  const [kind, scope, key, via] = decode(bytes) as [Kind, Scope, string, string | null]
-  return { seq, id: { kind, scope, key }, via: via ?? undefined }
+  const [kind, scope, key, via] = decode(bytes) as [Kind, Scope, Uint8Array, string | null]
+  return { seq, id: { kind, scope, key: Buffer.from(key).toString() }, via: via ?? undefined }
 }
 
 export const encodeDigest = ({ digest, items }: ScopeDigest): Uint8Array => encode([digest, items])

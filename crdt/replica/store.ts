@@ -23,7 +23,7 @@ import { Documents } from './documents.ts'
 import { failed, merge, vetTask } from './foreign.ts'
 import { importDecision } from './import.ts'
 import type { OpenEntry } from './open-entry.ts'
-import { getEntry, itemsSince, listEntries, readFeed, readTransfer, sharedItems } from './reading.ts'
+import { getEntry, itemsSince, listEntries, readDocument, readFeed, readTransfer, sharedItems } from './reading.ts'
 import type { ChangeSignature } from './records.ts'
 import type {
   Adoption,
@@ -43,10 +43,11 @@ import type {
   WriteResult,
 } from './replica.ts'
 import { parseSkillContent } from './skill-content.ts'
+import { readTotals, type Totals } from './totals.ts'
 import type { Vetted } from './vet.ts'
 import type { WorkerOutcome } from './worker.ts'
 import type { DocumentWorkers } from './workers.ts'
-import { type Totals, Writer } from './writer.ts'
+import { Writer } from './writer.ts'
 
 export interface StoreComponents {
   readonly database: Database
@@ -92,6 +93,7 @@ export class Store implements Replica {
       },
       onFailure: () => this.#documents.dropAll(),
     })
+    components.database.onReopened(() => this.#writer.reload(readTotals(components.database)))
   }
 
   get meshId(): string {
@@ -153,22 +155,22 @@ export class Store implements Replica {
     return done !== undefined
   }
 
-  importMemory(put: MemoryPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'> {
+  async importMemory(put: MemoryPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'> {
     const id = parseEntryId('memory', put.scope, put.key)
     return this.#import(id, { kind: 'memory', value: parseJsonValue(put.value) }, put.nodeId, at)
   }
 
-  importSkill(put: SkillPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'> {
+  async importSkill(put: SkillPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'> {
     const id = parseEntryId('skill', put.scope, put.name)
     return this.#import(id, { kind: 'skill', ...parseSkillContent(put) }, put.nodeId, at)
   }
 
   history(id: EntryId): Promise<Revision[]> {
-    return this.#documents.withEntry(id, (entry) => entry.document.history())
+    return readDocument(this.#components.database, id, [], (document) => document.history())
   }
 
   conflicts(id: EntryId): Promise<Conflict[]> {
-    return this.#documents.withEntry(id, (entry) => entry.document.conflicts())
+    return readDocument(this.#components.database, id, [], (document) => document.conflicts())
   }
 
   setAuthors(publicKeys: readonly Uint8Array[]): void {
@@ -198,7 +200,7 @@ export class Store implements Replica {
     return Promise.all(
       transfers.map(({ id }, i): ApplyOutcome | Promise<ApplyOutcome> => {
         const task = tasks[i]
-        if (task instanceof MeshError) return failed(id, task.code, task.message)
+        if (task instanceof MeshError && task.code !== 'REPLICA_CLOSED') return failed(id, task.code, task.message)
         if (task instanceof Error) throw task
         const verdict = verdicts[sound.indexOf(task as (typeof sound)[number])] as WorkerOutcome
         if ('code' in verdict) return failed(id, verdict.code, verdict.message)
@@ -232,7 +234,7 @@ export class Store implements Replica {
     const { database, signer } = this.#components
     const { counts, position } = this.#writer.totals
     const total = counts.memory + counts.skills + counts.deleted
-    const { digests, entries } = await runAdoption(database, signer, newAdoption(adoption), (done) =>
+    const { digests, entries } = await runAdoption(database, signer, newAdoption(adoption, position), (done) =>
       onProgress?.(done, total),
     )
     // What is open holds signatures for the old mesh.
@@ -291,13 +293,19 @@ export class Store implements Replica {
   ): Promise<ApplyOutcome> {
     while (this.#adopting !== undefined) await this.#adopting
     if (this.#meshId !== meshId) return failed(id, 'CHANGE_UNSIGNED', 'signed for the mesh that this node has left')
-    const written = await this.#documents.withEntry(id, (entry) => {
-      const before = entry.view
-      const news = merge(entry, vetted)
-      return news === undefined ? undefined : { seq: this.#commit(entry, before, { ...news, via }) }
-    })
-    await written?.seq
-    return { id, outcome: written === undefined ? 'known' : 'applied' }
+    try {
+      const written = await this.#documents.withEntry(id, (entry) => {
+        const before = entry.view
+        const news = merge(entry, vetted)
+        return news === undefined ? undefined : { seq: this.#commit(entry, before, { ...news, via }) }
+      })
+      await written?.seq
+      return { id, outcome: written === undefined ? 'known' : 'applied' }
+    } catch (error) {
+      // What was sound over the stored version may not be over what was written since: one actor's number used twice.
+      if (error instanceof MeshError && error.code.startsWith('CHANGE_')) return failed(id, error.code, error.message)
+      throw error
+    }
   }
 
   #sign(id: EntryId, hash: string): ChangeSignature {
@@ -309,17 +317,13 @@ export class Store implements Replica {
 
   #commit(entry: OpenEntry, before: OpenEntry['view'], news: Pick<Commit, 'changes' | 'signatures' | 'via'>) {
     if (entry.view === undefined) throw new Error('impossible: a commit has a version')
-    entry.pending++
-    return this.#writer
-      .commit({
-        id: entry.id,
-        before,
-        after: entry.view,
-        document: () => ({ bytes: entry.save(), signatures: entry.signatures }),
-        ...news,
-      })
-      .finally(() => {
-        entry.pending--
-      })
+    const commit = this.#writer.commit({
+      id: entry.id,
+      before,
+      after: entry.view,
+      document: () => ({ bytes: entry.save(), signatures: entry.signatures }),
+      ...news,
+    })
+    return entry.track(commit)
   }
 }

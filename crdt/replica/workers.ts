@@ -87,6 +87,7 @@ export class DocumentWorkers {
   }
 
   #next(): void {
+    if (this.#closed) for (const { resolve } of this.#queue.splice(0)) resolve([])
     if (this.#busy.size >= this.#size) return
     const job = this.#queue.shift()
     if (job === undefined) return

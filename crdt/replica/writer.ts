@@ -4,6 +4,7 @@ import type { Database, Operation } from './database.ts'
 import { digestKey, documentKey, entryKey, feedKey, metaKey } from './keys.ts'
 import { type ChangeSignature, encodeCounts, encodeDigest, encodeDocument, encodeEntry, encodeFeed } from './records.ts'
 import type { Commit, ReplicaCounts, ScopeDigest } from './replica.ts'
+import type { Totals } from './totals.ts'
 
 /** What a commit changes of one entry. */
 export interface PendingCommit {
@@ -16,13 +17,6 @@ export interface PendingCommit {
   readonly changes: readonly Uint8Array[]
   readonly signatures: readonly ChangeSignature[]
   readonly via: string | undefined
-}
-
-/** Sums that every commit moves; what {@link Writer} holds of them is always what the database holds. */
-export interface Totals {
-  readonly position: number
-  readonly counts: ReplicaCounts
-  readonly digests: ReadonlyMap<Scope, ScopeDigest>
 }
 
 interface Waiting {
@@ -47,7 +41,9 @@ export interface WriterInit {
 export class Writer {
   readonly #database: Database
   readonly #init: WriterInit
+  /** Always what the database holds. */
   #totals: Totals
+  #reloading: Promise<void> | undefined
   #waiting: Waiting[] = []
   #running: Promise<void> | undefined
 
@@ -79,6 +75,13 @@ export class Writer {
     this.#totals = totals
   }
 
+  /** Replaces the sums by those that are being read, before anything is written that builds on them. */
+  reload(totals: Promise<Totals>): void {
+    const reloading = totals.then((read) => this.reset(read))
+    this.#reloading = reloading
+    reloading.catch(() => {}) // what is written next fails with it
+  }
+
   async #run(): Promise<void> {
     // Commits of the same tick belong to one group.
     await Promise.resolve()
@@ -92,6 +95,7 @@ export class Writer {
 
   async #writeGroup(group: readonly Waiting[]): Promise<void> {
     try {
+      await this.#reloading
       const { operations, totals, commits } = this.#prepare(group.map(({ commit }) => commit))
       await this.#database.write(operations)
       this.#totals = totals

@@ -28,6 +28,7 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   const stopping = new AbortController()
   const localSockets = new WeakSet<Socket>()
   let boundPort: number | undefined
+  let listening = false
   let serving = 0
   let stopped: Promise<void> | undefined
 
@@ -54,7 +55,10 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   })
 
   const route = (request: IncomingMessage, response: ServerResponse) => app.routing(request, response)
-  const onError = (err: Error) => log.error({ err }, 'a listener failed to take a connection')
+  const onError = (err: Error) => {
+    // What goes wrong while it begins to listen is thrown by `start`.
+    if (listening) log.error({ err }, 'a listener failed to take a connection')
+  }
   const local = createBoundedServer(route, limits, onError)
   const remote = createBoundedServer(route, limits, onError)
   const closeIdle = () => {
@@ -69,6 +73,7 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
     await listenOnSocket(local.server, socketPath)
     if (tcp) boundPort = await listenOnTcp(remote.server, host, port)
     undo.move()
+    listening = true
     log.info({ socket: socketPath, url: url() }, 'the API listens')
   }
 

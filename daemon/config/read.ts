@@ -19,7 +19,8 @@ const OTHER_VARIABLES = ['MESH_HOME']
 
 /**
  * Reads the config file's leaves by their dotted keys; none where there is no file.
- * @throws {MeshError} `CONFIG_UNREADABLE`, `CONFIG_UNKNOWN_KEY`, `CONFIG_INVALID` (a group that is no object)
+ * @throws {MeshError} `CONFIG_UNREADABLE`, `HOME_UNWRITABLE` (a file in a folder's place), `CONFIG_UNKNOWN_KEY`,
+ * `CONFIG_INVALID` (a group that is no object)
  */
 export async function readConfigFile(path: string): Promise<Map<string, GivenValue>> {
   const found = new Map<string, GivenValue>()
@@ -32,7 +33,12 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return ''
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code === 'ENOENT') return ''
+    if (code === 'ENOTDIR') {
+      const hint = 'move that file away, or set MESH_HOME to another folder'
+      throw new MeshError('HOME_UNWRITABLE', `a file is where a folder must be, above ${path}`, { field: path, hint, cause })
+    }
     const why = cause instanceof Error ? cause.message : String(cause)
     const hint = 'make it a file that the user who runs the daemon may read, or remove it'
     throw new MeshError('CONFIG_UNREADABLE', `cannot read ${path}: ${why}`, { field: path, hint, cause })
@@ -75,7 +81,7 @@ function unknownKey(key: string, path: string): MeshError {
   )
   const hint =
     near === undefined ? `known are ${CONFIG_KEYS.map((known) => known.key).join(', ')}` : `did you mean ${near}?`
-  return new MeshError('CONFIG_UNKNOWN_KEY', `${path}: no key is called ${JSON.stringify(key)}; ${hint}`, {
+  return new MeshError('CONFIG_UNKNOWN_KEY', `${path}: no key is called ${JSON.stringify(key)}`, {
     field: key,
     hint,
   })
@@ -100,7 +106,7 @@ export function readEnvironment(env: Environment): Map<string, GivenValue> {
 function unknownVariable(variable: string): MeshError {
   const near = nearest(variable, [...CONFIG_KEYS.map((known) => known.variable), ...OTHER_VARIABLES])
   const hint = near === undefined ? 'unset it, or see `mesh config show` for the known keys' : `did you mean ${near}?`
-  const message = `the environment variable ${variable} sets nothing; ${hint}`
+  const message = `the environment variable ${variable} sets nothing`
   return new MeshError('CONFIG_UNKNOWN_KEY', message, { field: variable, hint })
 }
 

@@ -28,10 +28,10 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true })
 })
 
-async function open(): Promise<void> {
+async function open({ flatSkills } = { flatSkills: false }): Promise<void> {
   const signer = createSigner(new Uint8Array(32).fill(7))
   store = await openReplica({ signer }, { path: join(home, 'meshd', 'db') })
-  const init = { ...viewPaths(home), memoryJson: true, flatSkills: false }
+  const init = { ...viewPaths(home), memoryJson: true, flatSkills }
   view = createFileView({ store, log: pino({ level: 'silent' }) }, init)
   await view.start()
   await view.settled(store.position)
@@ -55,9 +55,10 @@ async function damage(key: string): Promise<void> {
 }
 
 test.each([
-  ['that is followed', false],
-  ['that is looked at as a whole', true],
-])('a damaged entry in a replica %s keeps its file and none of the others back', async (_, whole) => {
+  ['that is followed', 'nothing'],
+  ['that is looked at as a whole', 'index'],
+  ['that is looked at again by other rules', 'rules'],
+])('a damaged entry in a replica %s keeps its file and none of the others back', async (_, changed) => {
   const put = (key: string, value: string) => store.putMemory({ scope, key, value, nodeId: 'ceo' })
   for (const key of ['a', 'b', 'c']) await put(key, 'first')
   await store.putSkill({ scope, name: 'notes', content: '# Notes\n', nodeId: 'ceo' })
@@ -66,8 +67,8 @@ test.each([
   for (const key of ['b', 'c']) await put(key, 'second')
   await store.close()
   await damage('b')
-  if (whole) await rm(join(home, 'meshd', 'files-index'), { recursive: true })
-  await open()
+  if (changed === 'index') await rm(join(home, 'meshd', 'files-index'), { recursive: true })
+  await open({ flatSkills: changed === 'rules' })
   await view.check()
   const read = (path: string) => readFile(join(home, 'mesh', path), 'utf8')
   expect(await read('memory/mesh/b.md')).toContain('first')

@@ -5,7 +5,7 @@ import type { FileRecord, FilesIndex, IndexChange } from './files-index.ts'
 import { type FileFindings, UNREADABLE } from './findings.ts'
 import type { FileStamp, GuardedFolder } from './guarded-folder.ts'
 import { Obstacle } from './obstacle.ts'
-import { isCorrupt, type Plan, planUnit } from './plan.ts'
+import { isCorrupt, isGone, type Plan, planUnit } from './plan.ts'
 import { reconcile } from './reconcile.ts'
 import { leftoverUnits } from './sweep.ts'
 import { parseUnit, type Unit, unitKey, unitOf } from './units.ts'
@@ -70,8 +70,6 @@ export async function createExporter(components: ExporterComponents, init: Expor
   // A position ahead of the replica is of another history.
   const usable = stored !== undefined && stored.basis === basis && stored.position <= store.position
   let position = usable ? stored.position : undefined
-  /** How many files an audit found gone, where they were many. */
-  let vanished = 0
 
   async function show(units: AsyncIterable<Shown> | Iterable<Shown>, force: boolean): Promise<void> {
     let plans: Plan[] = []
@@ -139,7 +137,7 @@ export async function createExporter(components: ExporterComponents, init: Expor
       if (key === '') continue
       const unit = parseUnit(key)
       // Skills are few; what is not in the scope that the file shows may be in another.
-      if (unit.kind === 'skill' || (await store.get({ ...unit }))?.row === undefined) yield { unit }
+      if (unit.kind === 'skill' || (await isGone(store, unit))) yield { unit }
     }
     for await (const unit of leftoverUnits({ store, index, folder })) yield { unit }
   }
@@ -189,14 +187,15 @@ export async function createExporter(components: ExporterComponents, init: Expor
           if (stamp === undefined) gone++
         }
       }
-      if (gone >= MANY_GONE) vanished = gone
-      if (vanished > 0) findings.state('files.vanished', whileGone(vanished))
+      if (gone >= MANY_GONE) findings.state('files.vanished', whileGone(gone))
       for await (const key of index.todos()) changed.add(key)
       await show(
         changed.values().map((key): Shown => ({ unit: parseUnit(key) })),
         true,
       )
-      if (vanished > 0 && !findings.blocked) findings.state('files.vanished', onceGone(vanished))
+      if (findings.stated('files.vanished')?.severity === 'warning' && !findings.blocked) {
+        findings.state('files.vanished', ONCE_GONE)
+      }
     },
   }
 }
@@ -207,10 +206,11 @@ function whileGone(files: number): Omit<Finding, 'checkId'> {
 }
 
 /** Said until the daemon is stopped: who looks into a strange day should find it. */
-function onceGone(files: number): Omit<Finding, 'checkId'> {
-  const message = `${files} files were gone at once: nothing was deleted in the mesh, and they were written again`
-  return { severity: 'info', message, path: '.' }
-}
+const ONCE_GONE = {
+  severity: 'info',
+  message: 'many files were gone at once: nothing was deleted in the mesh, and they were written again',
+  path: '.',
+} as const
 
 function isSame(record: FileRecord, stamp: FileStamp | 'blocked' | undefined): boolean {
   if (stamp === undefined || stamp === 'blocked') return false

@@ -26,6 +26,8 @@ export interface FileFindings {
   note(unit: string, findings: readonly Finding[]): void
   /** A finding of which there is one, or undefined when it is over. `path` as for {@link met}. */
   state(checkId: string, finding: Omit<Finding, 'checkId'> | undefined): void
+  /** What {@link state} was told last. */
+  stated(checkId: string): Finding | undefined
   /** Why nothing can be done at present, or undefined when work goes on. */
   stalled(error: unknown): void
   /** Begins to try everything again that is not as it should be. */
@@ -81,6 +83,7 @@ export function createFindings(root: string, log: Logger): FileFindings {
       say(stated, states.get(checkId)?.message === stated.message)
       states.set(checkId, stated)
     },
+    stated: (checkId) => states.get(checkId),
     stalled(error) {
       const before = stalled
       stalled = error === undefined ? undefined : stallOf(error)

@@ -58,6 +58,16 @@ export async function planUnit(unit: Unit, components: PlanComponents, known?: S
   }
 }
 
+/** Whether the mesh does not have this entry, or no longer. A damaged entry is there. */
+export async function isGone(store: Pick<EntryStore, 'get'>, unit: Unit & { kind: 'memory' }): Promise<boolean> {
+  try {
+    return (await store.get({ ...unit }))?.row === undefined
+  } catch (error) {
+    if (isCorrupt(error)) return false
+    throw error
+  }
+}
+
 /** Whether the replica could not be read because some value in it is damaged. */
 export function isCorrupt(error: unknown): boolean {
   return error instanceof MeshError && error.code === 'STORAGE_CORRUPT'

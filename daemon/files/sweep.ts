@@ -1,4 +1,4 @@
-import { parseScope, type Scope } from '../../crdt/entry/index.ts'
+import { MESH_SCOPE, parseScope, type Scope } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { EntryStore } from '../../crdt/replica/replica.ts'
 import type { FilesIndex } from './files-index.ts'
@@ -6,6 +6,7 @@ import type { GuardedFolder } from './guarded-folder.ts'
 import { parseMemoryFile } from './memory-file.ts'
 import { decodeName } from './names.ts'
 import { Obstacle } from './obstacle.ts'
+import { isCorrupt, isGone } from './plan.ts'
 import { memoryPath, skillPath, type Unit } from './units.ts'
 
 export interface SweepComponents {
@@ -26,20 +27,29 @@ export async function* leftoverUnits({ store, index, folder }: SweepComponents):
       .map((name) => `memory/${scopeName}/${name}`)
     for (const path of await unknown(paths)) {
       const unit = await memoryOf(path)
-      if (unit !== undefined && (await store.get({ ...unit }))?.row === undefined) yield unit
+      if (unit !== undefined && (await isGone(store, unit))) yield unit
     }
   }
   const names = (await list('skills')).folders.map(decodeName).filter((name) => name !== undefined)
   const paths = new Map(names.map((name) => [skillPath(name), name]))
   for (const path of await unknown([...paths.keys()])) {
     const name = paths.get(path) as string
-    const entry = await store.get({ kind: 'skill', scope: 'mesh' as Scope, key: name })
-    if (entry !== undefined && entry.row === undefined) yield { kind: 'skill', name }
+    if (await wasDeleted(name)) yield { kind: 'skill', name }
   }
 
   async function unknown(found: readonly string[]): Promise<string[]> {
     const records = await index.files(found)
     return found.filter((_, i) => records[i] === undefined)
+  }
+
+  async function wasDeleted(name: string): Promise<boolean> {
+    try {
+      const entry = await store.get({ kind: 'skill', scope: MESH_SCOPE, key: name })
+      return entry !== undefined && entry.row === undefined
+    } catch (error) {
+      if (isCorrupt(error)) return false
+      throw error
+    }
   }
 
   async function memoryOf(path: string): Promise<(Unit & { kind: 'memory' }) | undefined> {

@@ -55,6 +55,8 @@ export async function startTrial(options: TrialOptions = {}, before?: (home: str
       { ...viewPaths(home), memoryJson, flatSkills, ...(timing && { timing }) },
     )
     await created.start()
+    // Past the first look at all files, so that no other comes while a test changes them.
+    await created.check()
     return created
   }
 

@@ -234,7 +234,7 @@ export class MeshNode implements MeshService {
   #onCommits(commits: readonly Commit[]): void {
     this.#membership.onCommits(commits)
     this.#cancelQuiet?.()
-    this.#cancelQuiet = this.#components.clock.after(QUIET_MS, () => this.#askAround())
+    this.#askWhenQuiet(true)
   }
 
   #repairLater(): void {
@@ -246,9 +246,17 @@ export class MeshNode implements MeshService {
     })
   }
 
-  /** Asks connected peers that may not be equal; of each pair one side begins. */
-  #askAround(): void {
-    for (const peer of this.#membership.connectedPeers()) if (peer.begins && !peer.equal) peer.reconcile()
+  /**
+   * Asks connected peers that may not be equal. Of each pair one side begins; the other asks only when that has not
+   * helped a moment later: a push of its own was lost, of which the first knows nothing.
+   */
+  #askWhenQuiet(begins: boolean): void {
+    this.#cancelQuiet = this.#components.clock.after(QUIET_MS, () => {
+      for (const peer of this.#membership.connectedPeers()) {
+        if (peer.begins === begins && !peer.equal) peer.reconcile()
+      }
+      if (begins) this.#askWhenQuiet(false)
+    })
   }
 
   #checkJoin(ticket: Ticket): void {
