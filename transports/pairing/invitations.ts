@@ -67,20 +67,22 @@ export class Invitations {
   }
 
   /**
-   * Checks a secret for a peer. The peer that used a ticket may come with it again: its answer was lost.
+   * Checks a secret for a peer. The peer that used a ticket may come with it again: its answer was lost. Returns whether
+   * it is that peer.
    * @throws {MeshError} `TICKET_UNKNOWN`, `TICKET_USED`, `TICKET_EXPIRED`
    */
-  check(secret: Uint8Array, peer: PeerId): void {
+  check(secret: Uint8Array, peer: PeerId): { again: boolean } {
     const id = idOf(secret)
     const invited = [...this.#known.values()].find((one) => timingSafeEqual(Buffer.from(one.id), Buffer.from(id)))
     const hint = 'ask for a new one: `mesh invite` on the other machine'
     if (invited === undefined)
       throw new MeshError('TICKET_UNKNOWN', 'ticket: not given out by this node', { field: 'ticket', hint })
-    if (invited.usedBy === peer) return
+    if (invited.usedBy === peer) return { again: true }
     if (invited.usedBy !== undefined)
       throw new MeshError('TICKET_USED', 'ticket: used already; each is good once', { field: 'ticket', hint })
     if (invited.expiresAt <= this.#now())
       throw new MeshError('TICKET_EXPIRED', 'ticket: expired', { field: 'ticket', hint })
+    return { again: false }
   }
 
   /** What to write, in one batch with the record that makes the peer a member, to mark a checked ticket as used. */

@@ -24,9 +24,10 @@ export async function welcome({ roster, invitations }: WelcomeComponents, channe
   const link = new Link(channel, ANSWER_MS)
   const { secret, name } = await link.expect('join')
   try {
-    invitations.check(secret, link.peer)
+    const { again } = invitations.check(secret, link.peer)
     const key = Buffer.from(publicKeyOf(link.peer)).toString('hex')
     if (roster.member(key) === undefined) {
+      if (again) refuseRemoved(roster, key)
       refuseTakenName(roster, key, name)
       const record = roster.sign({ type: 'add', member: key, name })
       await roster.add([record], [invitations.use(secret, link.peer)])
@@ -37,6 +38,15 @@ export async function welcome({ roster, invitations }: WelcomeComponents, channe
     const { code, message, field = '', hint = '' } = error
     await link.send({ type: 'refused', code, message, field, hint })
   }
+}
+
+/** What once made it a member must not undo its removal. */
+function refuseRemoved(roster: Roster, key: string): void {
+  if (!roster.authors.some((author) => Buffer.from(author).toString('hex') === key)) return
+  throw new MeshError('TICKET_USED', 'ticket: used already, and this machine was removed since', {
+    field: 'ticket',
+    hint: 'ask for a new one: `mesh invite` on the other machine',
+  })
 }
 
 function refuseTakenName(roster: Roster, key: string, name: string): void {

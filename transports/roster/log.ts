@@ -43,14 +43,15 @@ class Log {
   }
 
   evaluate(): Pick<RosterState, 'members' | 'everMembers'> {
-    // A first reading without the rule on concurrent removals says which removals are by members at all; of these the
-    // ones that stand are taken in order; the second reading applies them.
-    const claimed = this.#read([])
+    // Removals are taken in order, each read under those before it: one by somebody whom a removed member had added
+    // at the same time stands no more than the add does.
     const removals: RosterRecord[] = []
-    for (const record of claimed) {
-      if (record.statement.type === 'remove' && !this.#isVoid(record, removals)) removals.push(record)
+    let valid = this.#read(removals)
+    for (const record of this.#ordered) {
+      if (record.statement.type !== 'remove' || !valid.includes(record)) continue
+      removals.push(record)
+      valid = this.#read(removals)
     }
-    const valid = this.#read(removals)
     return {
       members: this.#members(valid),
       everMembers: [...new Set(valid.flatMap((record) => memberOf(record) ?? []))],
