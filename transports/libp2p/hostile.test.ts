@@ -236,3 +236,50 @@ it('S-18: takes only so many connections a second from one host', async () => {
   expect(taken).toBeGreaterThan(0)
   expect(taken).toBeLessThanOrEqual(5 * (seconds + 1))
 })
+
+it('S-16: bytes that are no negotiation are dropped at once, however many, and stop nothing', async () => {
+  const { host, honest } = await openHouse()
+  const channel = await honest.open(host.self, '/echo/1')
+  const flood = Buffer.alloc(100_000, 0xff)
+  const greeting = Buffer.from('\x13/multistream/1.0.0\n')
+  const began = performance.now()
+  for (const bytes of [
+    flood,
+    Buffer.concat([greeting, flood]),
+    Buffer.concat([greeting, Buffer.from('\x03/x\n'), flood]),
+  ]) {
+    await Promise.all(Array.from({ length: 20 }, () => hangsUp(portOf(host.addresses()[0] as string), bytes)))
+  }
+  // Each of these 60 would take the reader behind it seconds.
+  expect(performance.now() - began).toBeLessThan(3_000)
+  await channel.send(numbered(1))
+  await channel.close()
+  expect((await collect(channel.frames)).map(numberOf)).toEqual([1])
+})
+
+it('S-16: a member that floods a stream before it has named a protocol loses the stream only', async () => {
+  const { host, honest } = await openHouse()
+  const connection = await dial(await openEvil(), host)
+  const muxer = (connection as unknown as { muxer: { createStream(options: object): Promise<Stream> } }).muxer
+  for (let tries = 0; tries < 10; tries++) {
+    const stream = await muxer.createStream({})
+    const dropped = lost(stream)
+    stream.send(Buffer.alloc(100_000, 0xff))
+    await dropped
+  }
+  const channel = await honest.open(host.self, '/echo/1')
+  await channel.send(numbered(1))
+  await channel.close()
+  expect((await collect(channel.frames)).map(numberOf)).toEqual([1])
+})
+
+/** Resolves when the host has hung up on somebody who wrote this. */
+function hangsUp(port: number, bytes: Uint8Array): Promise<void> {
+  const socket = connectTcp(port, '127.0.0.1')
+  return new Promise((resolve) => {
+    socket.on('error', () => {})
+    socket.on('close', () => resolve())
+    socket.resume()
+    socket.write(bytes)
+  })
+}

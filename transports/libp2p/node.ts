@@ -1,10 +1,18 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
-import type { ComponentLogger, ConnectionEncrypter, ConnectionGater, Logger, PrivateKey } from '@libp2p/interface'
+import type {
+  ComponentLogger,
+  ConnectionEncrypter,
+  ConnectionGater,
+  Logger,
+  PrivateKey,
+  Upgrader,
+} from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import type { Libp2pLimits } from './limits.ts'
+import { guardNegotiation } from './negotiation-guard.ts'
 
 export interface NodeInit {
   readonly privateKey: PrivateKey
@@ -15,6 +23,12 @@ export interface NodeInit {
   readonly onListenError: (address: Multiaddr, error: unknown) => void
 }
 
+/** The protocol by which libp2p's connection monitor asks; the other side need not serve it. */
+const PING = '/ipfs/ping/1.0.0'
+const isNoise = (protocol: string) => protocol === '/noise'
+const isYamux = (protocol: string) => protocol === '/yamux/1.0.0'
+
+type YamuxFactory = ReturnType<typeof yamux>
 type TcpFactory = ReturnType<typeof tcp>
 type NoiseFactory = ReturnType<typeof noise>
 
@@ -23,17 +37,18 @@ type NoiseFactory = ReturnType<typeof noise>
  * by itself, addresses come from the roster, and a guest learns nothing about this machine. No discovery, no routing,
  * no relay, no redialling (see dialler.ts), no logging of its own.
  */
-export function createNode({ privateKey, listen, limits, gater, onListenError }: NodeInit): Promise<Libp2p> {
-  return createLibp2p({
+export async function createNode({ privateKey, listen, limits, gater, onListenError }: NodeInit): Promise<Libp2p> {
+  const isTaken = (protocol: string): boolean => protocol === PING || node.getProtocols().includes(protocol)
+  const node: Libp2p = await createLibp2p({
     start: false,
     privateKey,
     logger: SILENT,
     connectionGater: gater,
     addresses: { listen: [...listen] },
-    transports: [tellingTcp(onListenError)],
+    transports: [guardedTcp(onListenError)],
     connectionEncrypters: [noiseThenMuxer],
     streamMuxers: [
-      yamux({
+      guardedYamux(isTaken, {
         // libp2p resets a stream whose unread bytes pass maxReadBufferLength. What a peer may send ahead must stay well
         // below: then a slow reader slows its sender down and loses nothing.
         streamOptions: {
@@ -59,6 +74,7 @@ export function createNode({ privateKey, listen, limits, gater, onListenError }:
       pingTimeout: { minTimeout: limits.pingTimeoutMs, maxTimeout: limits.pingTimeoutMs },
     },
   })
+  return node
 }
 
 /**
@@ -68,19 +84,60 @@ export function createNode({ privateKey, listen, limits, gater, onListenError }:
  */
 const noiseThenMuxer: (components: Parameters<NoiseFactory>[0]) => ConnectionEncrypter = (components) => {
   const inner = noise()(components)
+  // Over the encrypted connection the muxer is negotiated: by a stranger, as far as is known by then.
+  const guarded = <T extends { connection: object }>(secured: T): T => {
+    guardNegotiation(secured.connection, isYamux)
+    return secured
+  }
   return {
     protocol: inner.protocol,
-    secureInbound: (stream, options) => inner.secureInbound(stream, { ...options, skipStreamMuxerNegotiation: true }),
-    secureOutbound: (stream, options) => inner.secureOutbound(stream, { ...options, skipStreamMuxerNegotiation: true }),
+    secureInbound: async (stream, options) =>
+      guarded(await inner.secureInbound(stream, { ...options, skipStreamMuxerNegotiation: true })),
+    secureOutbound: async (stream, options) =>
+      guarded(await inner.secureOutbound(stream, { ...options, skipStreamMuxerNegotiation: true })),
   }
 }
 
-function tellingTcp(onListenError: NodeInit['onListenError']): TcpFactory {
+/** yamux, with a guard on each stream from its first byte. */
+function guardedYamux(isTaken: (protocol: string) => boolean, init: Parameters<typeof yamux>[0]): YamuxFactory {
+  return (...components) => {
+    const factory = yamux(init)(...components)
+    const createMuxer = factory.createStreamMuxer.bind(factory)
+    factory.createStreamMuxer = (connection) => {
+      const muxer = createMuxer(connection)
+      const guards = muxer as unknown as { onRemoteStream(stream: object): void }
+      const onRemoteStream = guards.onRemoteStream.bind(muxer)
+      guards.onRemoteStream = (stream) => {
+        guardNegotiation(stream, isTaken)
+        onRemoteStream(stream)
+      }
+      const createStream = muxer.createStream.bind(muxer)
+      muxer.createStream = async (options) => {
+        const stream = await createStream(options)
+        // Whoever is asked answers with the protocol or with `na`; libp2p itself ends the talk at any other name.
+        guardNegotiation(stream, (protocol) => protocol !== 'na')
+        return stream
+      }
+      return muxer
+    }
+    return factory
+  }
+}
+
+/** TCP that tells why it cannot listen, with a guard on each connection from its first byte. */
+function guardedTcp(onListenError: NodeInit['onListenError']): TcpFactory {
   return (components) => {
     const transport = tcp()(components)
     const createListener = transport.createListener.bind(transport)
+    const dial = transport.dial.bind(transport)
+    transport.dial = (address, options) =>
+      dial(address, {
+        ...options,
+        upgrader: wrap(options.upgrader, 'upgradeOutbound', (connection) => guardNegotiation(connection, isNoise)),
+      })
     transport.createListener = (options) => {
-      const listener = createListener(options)
+      const upgrader = wrap(options.upgrader, 'upgradeInbound', (connection) => guardNegotiation(connection, isNoise))
+      const listener = createListener({ ...options, upgrader })
       const listenOn = listener.listen.bind(listener)
       listener.listen = (address) =>
         listenOn(address).catch((error) => {
@@ -91,6 +148,24 @@ function tellingTcp(onListenError: NodeInit['onListenError']): TcpFactory {
     }
     return transport
   }
+}
+
+/** The same upgrader, with a look at each connection before it is upgraded. */
+function wrap(
+  upgrader: Upgrader,
+  method: 'upgradeInbound' | 'upgradeOutbound',
+  look: (connection: object) => void,
+): Upgrader {
+  return new Proxy(upgrader, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => {
+        if (name === method) look(args[0] as object)
+        return (value as (...all: unknown[]) => unknown).apply(target, args)
+      }
+    },
+  })
 }
 
 function silentLogger(): Logger {
