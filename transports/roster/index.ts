@@ -17,8 +17,11 @@ export { meshIdOf, parseRecord, signRecord } from './record.ts'
 /** Where the replica keeps the records, by hash. */
 export const ROSTER_NAMESPACE = 'roster'
 
-/** Most records taken in: far beyond what any mesh writes, and few enough to be read at every change. */
-const MAX_RECORDS = 5_000
+/**
+ * Most records that a log may hold for one more that adds somebody: far beyond what any mesh writes, and few enough to
+ * be read at every change. A removal always fits, so that whoever fills the log can be removed.
+ */
+const MAX_RECORDS = 1_000
 
 /** The first record of a new mesh with this node as its only member. */
 export function newMesh(signer: Signer, init: { name: string; at: number }): { meshId: string; genesis: RosterRecord } {
@@ -106,16 +109,20 @@ export class Roster {
   }
 
   /**
-   * Takes in records, durably, with other side records in the same batch. Those already known are passed over; what its
-   * author was not entitled to is kept, but says nothing. Returns how many were new.
+   * Takes in records, durably, with other side records in the same batch. What is known, says nothing, or is by nobody
+   * who was a member is dropped. Returns how many were taken.
    * @throws {MeshError} `ROSTER_INVALID` when the log would grow past its limit, `STORAGE_FAILED`
    */
   async add(records: readonly RosterRecord[], alongside: readonly SideWrite[] = []): Promise<number> {
-    const news = records.filter(({ hash }) => !this.#records.has(hash))
-    if (this.#records.size + news.length > MAX_RECORDS) {
+    const state = evaluateRoster(this.meshId, [...this.records, ...records])
+    const news = state.kept.filter(({ hash }) => !this.#records.has(hash))
+    const adds = news.filter(({ statement }) => statement.type !== 'remove').length
+    if (adds > 0 && this.#records.size + adds > MAX_RECORDS) {
       throw new MeshError('ROSTER_INVALID', `a roster of more than ${MAX_RECORDS} records`)
     }
-    await this.#components.side.write([...news.map(rosterWrite), ...alongside])
+    const writes = [...news.map(rosterWrite), ...alongside]
+    if (writes.length > 0) await this.#components.side.write(writes)
+    // Another call may have added meanwhile: the state is of all records that are there now.
     for (const record of news) this.#records.set(record.hash, record)
     if (news.length > 0) {
       this.#state = evaluateRoster(this.meshId, this.records)

@@ -13,8 +13,10 @@ export interface Member {
 /** What a set of records says, the same on every node that holds the same set, in whatever order it came. */
 export interface RosterState {
   readonly members: ReadonlyMap<string, Member>
-  /** Keys of everybody who ever was a member: what they signed then stays valid. */
+  /** Keys of everybody who was a member by somebody's word: what they signed then stays valid. */
   readonly everMembers: readonly string[]
+  /** Records worth keeping: by members, at the time, and saying something. The others are dropped by every node. */
+  readonly kept: readonly RosterRecord[]
   /** Records that no other names as a parent: the parents of the next one. */
   readonly heads: readonly string[]
   /** 8 bytes as hex: equal for equal sets. */
@@ -24,121 +26,176 @@ export interface RosterState {
 /**
  * Reads a roster. Rules:
  * - The genesis is the record whose hash gives the mesh id; its author is the first member.
- * - A record counts when its author was a member by what the record's ancestors say.
- * - A remove beats whatever is concurrent with it: an add of the same member, and every record of that member.
- * - Of two members that remove each other at once, the record that comes first counts: by distance from the genesis,
- *   then by hash.
+ * - A record is kept when its author was a member by what its ancestors say, and when it says something: it adds whom
+ *   they do not list under that name, or removes whom they list.
+ * - A removal beats whatever is concurrent with it: an add of the same member, and every record of that member.
+ * - Of members that remove each other at once, the one counts who was in the mesh first. So nobody who was removed can
+ *   undo it with a record that pretends to be older, unless it is the older member itself.
  */
 export function evaluateRoster(meshId: string, records: readonly RosterRecord[]): RosterState {
   const log = new Log(meshId, records)
-  return { ...log.evaluate(), heads: log.heads(), version: log.version() }
+  const valid = log.valid()
+  return {
+    members: log.members(valid),
+    everMembers: log.everMembers,
+    kept: log.kept.map(({ record }) => record),
+    heads: log.heads(),
+    version: log.version(),
+  }
+}
+
+/** A record in the log, with the indices of all its ancestors as bits. */
+interface Node {
+  readonly index: number
+  readonly record: RosterRecord
+  /** Whom it is about. */
+  readonly subject: string
+  readonly removes: boolean
+  readonly ancestors: Uint32Array
 }
 
 class Log {
-  readonly #ordered: readonly RosterRecord[]
-  readonly #ancestors = new Map<string, ReadonlySet<string>>()
+  /** Parents first, then by distance from the genesis and hash. */
+  readonly kept: Node[] = []
+  readonly #bySubject = new Map<string, Node[]>()
 
   constructor(meshId: string, records: readonly RosterRecord[]) {
-    this.#ordered = this.#order(meshId, records)
-  }
-
-  evaluate(): Pick<RosterState, 'members' | 'everMembers'> {
-    // Removals are taken in order, each read under those before it: one by somebody whom a removed member had added
-    // at the same time stands no more than the add does.
-    const removals: RosterRecord[] = []
-    let valid = this.#read(removals)
-    for (const record of this.#ordered) {
-      if (record.statement.type !== 'remove' || !valid.includes(record)) continue
-      removals.push(record)
-      valid = this.#read(removals)
-    }
-    return {
-      members: this.#members(valid),
-      everMembers: [...new Set(valid.flatMap((record) => memberOf(record) ?? []))],
+    const ordered = inOrder(meshId, records)
+    const words = Math.ceil(ordered.length / 32)
+    const nodes = new Map<string, Node>()
+    for (const record of ordered) {
+      const parents = record.parents.map((parent) => nodes.get(parent))
+      // A record that hangs on one that is dropped is dropped as well.
+      if (!parents.every((parent) => parent !== undefined)) continue
+      const node = nodeOf(record, this.kept.length, parents, words)
+      if (record.statement.type !== 'genesis' && !this.#isEntitled(node)) continue
+      nodes.set(record.hash, node)
+      this.kept.push(node)
+      this.#bySubject.set(node.subject, [...(this.#bySubject.get(node.subject) ?? []), node])
     }
   }
 
-  heads(): string[] {
-    const named = new Set(this.#ordered.flatMap(({ parents }) => parents))
-    return this.#ordered.map(({ hash }) => hash).filter((hash) => !named.has(hash))
+  get everMembers(): string[] {
+    return [...this.#bySubject.keys()]
   }
 
-  version(): string {
-    const hashes = this.#ordered.map(({ hash }) => hash).sort()
-    return createHash('sha256').update(hashes.join()).digest('hex').slice(0, 16)
-  }
-
-  /** Records that hang together with the genesis, parents first, then by distance from it and hash. */
-  #order(meshId: string, records: readonly RosterRecord[]): RosterRecord[] {
-    const depth = new Map<string, number>()
-    const placed: RosterRecord[] = []
-    let waiting = [...new Map(records.map((record) => [record.hash, record])).values()]
-    for (let before = -1; placed.length !== before; ) {
-      before = placed.length
-      const later: RosterRecord[] = []
-      for (const record of waiting) {
-        const isGenesis = record.statement.type === 'genesis'
-        const known = isGenesis ? meshIdOf(record) === meshId : record.parents.length > 0
-        if (!known || !record.parents.every((parent) => depth.has(parent))) {
-          later.push(record)
-          continue
-        }
-        const parents = record.parents
-        depth.set(record.hash, 1 + Math.max(-1, ...parents.map((parent) => depth.get(parent) as number)))
-        this.#ancestors.set(record.hash, new Set([...parents, ...parents.flatMap((p) => [...this.#ancestorsOf(p)])]))
-        placed.push(record)
-      }
-      waiting = later
-    }
-    const order = (record: RosterRecord) => depth.get(record.hash) as number
-    return placed.sort((a, b) => order(a) - order(b) || (a.hash < b.hash ? -1 : 1))
-  }
-
-  /** The records that count, given the removals that stand. */
-  #read(removals: readonly RosterRecord[]): RosterRecord[] {
-    const valid: RosterRecord[] = []
-    for (const record of this.#ordered) {
-      const { statement } = record
-      const before = valid.filter(({ hash }) => this.#ancestorsOf(record.hash).has(hash))
-      const entitled = statement.type === 'genesis' || this.#members(before).has(record.author)
-      if (entitled && !this.#isVoid(record, removals)) valid.push(record)
+  /** Records that count, after the rule on what is concurrent with a removal. */
+  valid(): ReadonlySet<Node> {
+    const standing: Node[] = []
+    let valid = this.#read(standing)
+    for (const removal of this.#removalsBySeniority()) {
+      if (!valid.has(removal)) continue
+      standing.push(removal)
+      // Anew only where it takes something away: a flood of removals must not cost their square.
+      const undoes = [...valid].some(
+        (node) => node !== removal && node.record.author === removal.subject && areConcurrent(node, removal),
+      )
+      if (undoes) valid = this.#read(standing)
     }
     return valid
   }
 
-  /** Whether a record is by somebody whom a concurrent removal ends. */
-  #isVoid(record: RosterRecord, removals: readonly RosterRecord[]): boolean {
-    return removals.some(
-      (removal) =>
-        removal.hash !== record.hash && memberOf(removal) === record.author && this.#areConcurrent(removal, record),
-    )
-  }
-
-  #members(valid: readonly RosterRecord[]): Map<string, Member> {
-    const removals = valid.filter(({ statement }) => statement.type === 'remove')
+  members(valid: ReadonlySet<Node>): Map<string, Member> {
     const members = new Map<string, Member>()
-    for (const record of valid) {
-      const key = memberOf(record)
-      const { statement } = record
-      if (key === undefined || statement.type === 'remove') continue
-      const ended = removals.some(
-        (removal) => memberOf(removal) === key && !this.#ancestorsOf(record.hash).has(removal.hash),
-      )
-      if (!ended) members.set(key, { key, name: statement.name, since: record.at })
+    for (const key of this.#bySubject.keys()) {
+      const record = this.#membership(key, (node) => valid.has(node))?.record
+      if (record === undefined || record.statement.type === 'remove') continue
+      members.set(key, { key, name: record.statement.name, since: record.at })
     }
     return members
   }
 
-  #areConcurrent(a: RosterRecord, b: RosterRecord): boolean {
-    return !this.#ancestorsOf(a.hash).has(b.hash) && !this.#ancestorsOf(b.hash).has(a.hash)
+  heads(): string[] {
+    const named = new Set(this.kept.flatMap(({ record }) => record.parents))
+    return this.kept.map(({ record }) => record.hash).filter((hash) => !named.has(hash))
   }
 
-  #ancestorsOf(hash: string): ReadonlySet<string> {
-    return this.#ancestors.get(hash) ?? new Set()
+  version(): string {
+    const hashes = this.kept.map(({ record }) => record.hash).sort()
+    return createHash('sha256').update(hashes.join()).digest('hex').slice(0, 16)
+  }
+
+  #isEntitled(node: Node): boolean {
+    const isKnown = (other: Node) => isAncestor(other, node)
+    if (this.#membership(node.record.author, isKnown) === undefined) return false
+    const { statement } = node.record
+    const current = this.#membership(node.subject, isKnown)?.record.statement
+    if (statement.type === 'remove') return current !== undefined
+    return (
+      current === undefined ||
+      (current.type !== 'remove' && statement.type === 'add' && current.name !== statement.name)
+    )
+  }
+
+  #read(standing: readonly Node[]): Set<Node> {
+    const valid = new Set<Node>()
+    for (const node of this.kept) {
+      const { author, statement } = node.record
+      const isVoid = standing.some((removal) => removal.subject === author && areConcurrent(removal, node))
+      const isByMember = () =>
+        this.#membership(author, (other) => valid.has(other) && isAncestor(other, node)) !== undefined
+      if (!isVoid && (statement.type === 'genesis' || isByMember())) valid.add(node)
+    }
+    return valid
+  }
+
+  /** The latest record, of those that `counts` lets through, by which somebody is a member; undefined if it is none. */
+  #membership(key: string, counts: (node: Node) => boolean): Node | undefined {
+    const said = (this.#bySubject.get(key) ?? []).filter(counts)
+    const removals = said.filter(({ removes }) => removes)
+    return said.findLast((add) => !add.removes && removals.every((removal) => isAncestor(removal, add)))
+  }
+
+  /** Of whoever has been in the mesh longest first; nobody chooses when it was added itself. */
+  #removalsBySeniority(): Node[] {
+    const seniority = (node: Node) => this.#bySubject.get(node.record.author)?.[0]?.index ?? Number.MAX_SAFE_INTEGER
+    return this.kept.filter(({ removes }) => removes).sort((a, b) => seniority(a) - seniority(b) || a.index - b.index)
   }
 }
 
-/** Whom a record is about. */
-function memberOf({ author, statement }: RosterRecord): string | undefined {
-  return statement.type === 'genesis' ? author : statement.member
+/** Records that hang together with the genesis. */
+function inOrder(meshId: string, records: readonly RosterRecord[]): RosterRecord[] {
+  const waiting = new Map<string, RosterRecord[]>()
+  const missing = new Map<string, number>()
+  const ready: RosterRecord[] = []
+  for (const record of new Map(records.map((one) => [one.hash, one])).values()) {
+    const isGenesis = record.statement.type === 'genesis'
+    if (isGenesis ? meshIdOf(record) !== meshId : record.parents.length === 0) continue
+    const parents = new Set(record.parents)
+    missing.set(record.hash, parents.size)
+    for (const parent of parents) waiting.set(parent, [...(waiting.get(parent) ?? []), record])
+    if (isGenesis && parents.size === 0) ready.push(record)
+  }
+  const depth = new Map<string, number>()
+  const placed: RosterRecord[] = []
+  for (let record = ready.pop(); record !== undefined; record = ready.pop()) {
+    depth.set(record.hash, 1 + Math.max(-1, ...record.parents.map((parent) => depth.get(parent) ?? 0)))
+    placed.push(record)
+    for (const child of waiting.get(record.hash) ?? []) {
+      const left = (missing.get(child.hash) ?? 0) - 1
+      missing.set(child.hash, left)
+      if (left === 0) ready.push(child)
+    }
+  }
+  const order = ({ hash }: RosterRecord) => depth.get(hash) ?? 0
+  return placed.sort((a, b) => order(a) - order(b) || (a.hash < b.hash ? -1 : 1))
+}
+
+function nodeOf(record: RosterRecord, index: number, parents: readonly Node[], words: number): Node {
+  const ancestors = new Uint32Array(words)
+  for (const parent of parents) {
+    for (let i = 0; i < words; i++) ancestors[i] = (ancestors[i] as number) | (parent.ancestors[i] as number)
+    ancestors[parent.index >>> 5] = (ancestors[parent.index >>> 5] as number) | (1 << (parent.index & 31))
+  }
+  const { author, statement } = record
+  const subject = statement.type === 'genesis' ? author : statement.member
+  return { index, record, subject, removes: statement.type === 'remove', ancestors }
+}
+
+function isAncestor(node: Node, of: Node): boolean {
+  return (((of.ancestors[node.index >>> 5] as number) >>> (node.index & 31)) & 1) === 1
+}
+
+function areConcurrent(a: Node, b: Node): boolean {
+  return a !== b && !isAncestor(a, b) && !isAncestor(b, a)
 }

@@ -3,7 +3,7 @@ import { decode, encode } from 'cborg'
 import { lengthPrefixed } from '../../crdt/bytes.ts'
 import { parseNodeId } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
-import { PUBLIC_KEY_BYTES, type Signer, verifyMessage } from '../../crdt/signing.ts'
+import { PUBLIC_KEY_BYTES, type Signer, verifyChange } from '../../crdt/signing.ts'
 
 /** What a roster record says. Public keys are raw Ed25519, as hex. */
 export type RosterStatement =
@@ -28,9 +28,10 @@ export interface RosterRecord {
   readonly bytes: Uint8Array
 }
 
-/** Largest record, in bytes. A mesh has tens of members, so a record names few parents. */
+/** Largest record, in bytes: {@link MAX_PARENTS} hashes and what else there is fit well. */
 const MAX_RECORD_BYTES = 4096
-const MAX_PARENTS = 64
+/** Most parents that a record names. Where more heads are open, the next records name the others. */
+const MAX_PARENTS = 32
 
 /** Id of the mesh that a genesis record begins: nobody can make another record with the same id. 32 hex characters. */
 export const meshIdOf = (genesis: RosterRecord): string => genesis.hash.slice(0, 32)
@@ -48,7 +49,7 @@ export function signRecord(
       : statement.type === 'add'
         ? ['add', statement.member, statement.name]
         : ['remove', statement.member]
-  const body = encode([1, author, [...init.parents].sort(), init.at, ...said])
+  const body = encode([1, author, [...init.parents].sort().slice(0, MAX_PARENTS), init.at, ...said])
   const bytes = encode([body, signer.signMessage(message(body))])
   return parseRecord(bytes)
 }
@@ -64,7 +65,8 @@ export function parseRecord(bytes: Uint8Array): RosterRecord {
     const [version, author, parents, at, type, ...rest] = decode(body) as unknown[]
     if (version !== 1) throw new Error(`version ${String(version)}`)
     const key = parseKey(author)
-    if (!verifyMessage(Buffer.from(key, 'hex'), message(body), signature)) throw new Error('the signature does not fit')
+    // By node:crypto: a peer sends all of its log at once.
+    if (!verifyChange(Buffer.from(key, 'hex'), message(body), signature)) throw new Error('the signature does not fit')
     if (!Number.isSafeInteger(at)) throw new Error('a time is a whole number')
     const hash = createHash('sha256').update(body).digest('hex')
     return {
