@@ -61,6 +61,15 @@ export class EntryDocument {
     return new EntryDocument(id, handle)
   }
 
+  /** A copy as it was at a version of its past. What is begun and not committed in this one is in neither. */
+  at(heads: readonly string[], actor: string): EntryDocument {
+    this.#handle.rollback()
+    // A fork at no heads would be one at the latest.
+    return heads.length === 0
+      ? EntryDocument.create(this.id, actor)
+      : new EntryDocument(this.id, this.#handle.fork(actor, [...heads]))
+  }
+
   /** Hex hashes of the latest changes, sorted: the version of the document. */
   get heads(): string[] {
     return this.#handle.getHeads().sort()

@@ -6,6 +6,12 @@ export const MAX_VALUE_BYTES = 256 * 1024
 /** Deepest nesting of a memory value; the value itself is level 1 when it is an array or object. */
 export const MAX_VALUE_LEVELS = 64
 
+/**
+ * Most characters of all leaf paths of a value together. Each leaf carries its whole path, so many leaves under long
+ * names grow far beyond the value itself: 20 KB of JSON can make a change of 6 MB, which every peer would refuse.
+ */
+export const MAX_PATHS_LENGTH = 512 * 1024
+
 const utf8 = new TextEncoder()
 
 /**
@@ -17,6 +23,12 @@ const utf8 = new TextEncoder()
  */
 export function parseJsonValue(value: unknown, field = 'value'): JsonValue {
   check(value, field, 0)
+  const paths = pathsLength(value as JsonValue, 0)
+  if (paths > MAX_PATHS_LENGTH) {
+    const hint = 'shorten the names of its objects, make arrays of them, or split it over several keys'
+    const message = `${field}: the paths to its values make ${paths} characters, at most ${MAX_PATHS_LENGTH}`
+    throw new MeshError('VALUE_TOO_LARGE', message, { field, hint })
+  }
   const bytes = utf8.encode(JSON.stringify(value)).length
   if (bytes > MAX_VALUE_BYTES) {
     const hint = 'split it over several keys, or keep the bulk in a file and its path here'
@@ -61,6 +73,16 @@ function checkNested(value: object, path: string, level: number): void {
     if (!name.isWellFormed()) throw fault(at, 'the name holds a lone surrogate')
     check(member, at, level)
   }
+}
+
+/** Length of all leaf paths below a path of `length` characters; see `leaves.ts`. */
+function pathsLength(value: JsonValue, length: number): number {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return length
+  const members = Object.entries(value)
+  return members.reduce(
+    (sum, [name, member]) => sum + pathsLength(member, length + 1 + name.length),
+    members.length ? 0 : length,
+  )
 }
 
 function fault(path: string, what: string): MeshError {

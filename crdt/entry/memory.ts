@@ -56,7 +56,8 @@ export function writeMemory(handle: Handle, value: JsonValue): void {
   for (const path of shown.keys()) {
     if (!wanted.has(path) && !stillShadowed.has(path)) handle.delete('_root', path)
   }
-  for (const [path, leaf] of wanted) {
+  // Sorted: a derived change must come out byte for byte alike, in whatever order a message has its members.
+  for (const [path, leaf] of [...wanted].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const current = shown.get(path)
     if (current === undefined || canonicalJson(current) !== canonicalJson(leaf)) putLeaf(handle, path, leaf)
   }

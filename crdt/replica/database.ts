@@ -67,25 +67,24 @@ export class Database {
     return existsSync(join(path, 'CURRENT'))
   }
 
-  /** @throws {MeshError} `STORAGE_CORRUPT` when the checksum does not fit */
+  /** @throws {MeshError} `STORAGE_CORRUPT` when the checksum does not fit, `STORAGE_FAILED` */
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     const level = await this.#open()
-    const stored = this.#reading(() => level.getSync(key))
-    return stored === undefined ? undefined : unseal(key, stored)
+    try {
+      const stored = level.getSync(key)
+      return stored === undefined ? undefined : unseal(key, stored)
+    } catch (cause) {
+      throw this.#readFailure(cause)
+    }
   }
 
-  /** Pairs of a range in order of key, from one snapshot. @throws {MeshError} `STORAGE_CORRUPT` */
+  /** Pairs of a range in order of key, from one snapshot. @throws {MeshError} `STORAGE_CORRUPT`, `STORAGE_FAILED` */
   async *range(range: KeyRange, limit = -1): AsyncGenerator<[Uint8Array, Uint8Array]> {
     const level = await this.#open()
-    const iterator = level.iterator({ ...range, limit })
     try {
-      for (;;) {
-        const pair = await iterator.next().catch((cause: unknown) => this.#reading(() => { throw cause }))
-        if (pair === undefined) return
-        yield [pair[0], unseal(...pair)]
-      }
-    } finally {
-      await iterator.close()
+      for await (const [key, stored] of level.iterator({ ...range, limit })) yield [key, unseal(key, stored)]
+    } catch (cause) {
+      throw this.#readFailure(cause)
     }
   }
 
@@ -142,6 +141,12 @@ export class Database {
     // Closed by a recovery that could not open it again.
     if (this.#level.status !== 'open' && this.#failed !== undefined) throw this.#failed
     return this.#level
+  }
+
+  #readFailure(cause: unknown): MeshError {
+    if (cause instanceof MeshError) return cause
+    const code = isDamage(cause) ? 'STORAGE_CORRUPT' : 'STORAGE_FAILED'
+    return new MeshError(code, `cannot read from ${this.path}: ${reason(cause)}`, { cause })
   }
 
   #recoverLater(): void {

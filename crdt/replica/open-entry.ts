@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { EntryDocument, type EntryId, type EntryView } from '../entry/index.ts'
+import { MeshError } from '../errors.ts'
 import type { ChangeSignature } from './records.ts'
+import { MAX_CHANGE_BYTES } from './vet.ts'
 
 /**
  * An entry that is open for writing. Its document is loaded only when it is needed: what a worker merged is stored as it
@@ -59,14 +62,26 @@ export class OpenEntry {
     return this.#document
   }
 
-  /** Changes the document with `change`, and moves the view along. Returns the changes that it made. */
+  /**
+   * Changes the document with `change`, and moves the view along. Returns the changes that it made. If it throws, the
+   * document is as it was: commits of it that are pending still save it.
+   * @throws {MeshError} `VALUE_TOO_LARGE` for a change that every peer would refuse
+   */
   update(change: (document: EntryDocument) => void): Uint8Array[] {
     const document = this.document
     const before = document.heads
-    change(document)
-    this.#bytes = undefined
-    this.view = document.view()
-    return document.changesSince(before)
+    try {
+      change(document)
+      const changes = document.changesSince(before)
+      refuseTooLarge(changes)
+      this.view = document.view()
+      this.#bytes = undefined
+      return changes
+    } catch (error) {
+      this.#document = document.at(before, randomBytes(16).toString('hex'))
+      document.free()
+      throw error
+    }
   }
 
   /** Puts a document that was merged elsewhere in the place of this one. */
@@ -86,4 +101,12 @@ export class OpenEntry {
     this.#document?.free()
     this.#document = undefined
   }
+}
+
+function refuseTooLarge(changes: readonly Uint8Array[]): void {
+  const largest = Math.max(0, ...changes.map(({ length }) => length))
+  if (largest <= MAX_CHANGE_BYTES) return
+  throw new MeshError('VALUE_TOO_LARGE', `this write makes a change of ${largest} bytes, at most ${MAX_CHANGE_BYTES}`, {
+    hint: 'write less at once: split it over several entries',
+  })
 }

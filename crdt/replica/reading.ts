@@ -2,7 +2,14 @@ import { EntryDocument, type EntryId, type Kind, NODE_SCOPE } from '../entry/ind
 import { itemOf } from '../summary/index.ts'
 import type { Database } from './database.ts'
 import { documentKey, entryKey, entryRange, feedRange, parseEntryKey, parseFeedKey } from './keys.ts'
-import { type ChangeSignature, decodeDocument, decodeEntry, decodeFeed, decodeHeads, packSignatures } from './records.ts'
+import {
+  type ChangeSignature,
+  decodeDocument,
+  decodeEntry,
+  decodeFeed,
+  decodeHeads,
+  packSignatures,
+} from './records.ts'
 import type { FeedRecord, Item, ListOptions, StoredEntry, Transfer } from './replica.ts'
 
 /** Actor of documents that are only read. */

@@ -1,4 +1,13 @@
-import { EntryDocument, type EntryId, type EntryView, inspectChange, isFirstChange } from '../entry/index.ts'
+import {
+  EntryDocument,
+  type EntryId,
+  type EntryView,
+  inspectChange,
+  isFirstChange,
+  type JsonValue,
+  MAX_VALUE_LEVELS,
+  type Row,
+} from '../entry/index.ts'
 import { MeshError } from '../errors.ts'
 import { changeMessage, verifyChange } from '../signing.ts'
 import { type ChangeSignature, unpackSignatures } from './records.ts'
@@ -7,6 +16,8 @@ import { type ChangeSignature, unpackSignatures } from './records.ts'
 export const MAX_CHANGE_BYTES = 2 * 1024 * 1024
 /** Most bytes of JSON that one entry may show after a merge: concurrent puts of the largest value add up. */
 const MAX_MERGED_BYTES = 16 * 1024 * 1024
+/** The latest time that a change may bear, in Unix seconds: the last one that a JavaScript date can show. */
+const MAX_TIME = 8_640_000_000_000
 /** Signatures kept for one change: its author's and those of members that brought it along. */
 const MAX_SIGNATURES_PER_CHANGE = 8
 
@@ -65,9 +76,7 @@ export function vet(task: VetTask, rules: VetRules): Vetted {
     const view = document.view()
     const authored = document.authoredHashes()
     checkHeads(document, authored)
-    if (view.row !== undefined && JSON.stringify(view.row).length > MAX_MERGED_BYTES) {
-      throw new MeshError('CHANGE_TOO_LARGE', `the merged entry shows more than ${MAX_MERGED_BYTES} bytes`)
-    }
+    if (view.row !== undefined) checkShown(view.row)
     const inDocument = new Set(authored)
     return {
       baseHeads: before,
@@ -108,7 +117,10 @@ function signersOf(perChange: Map<string, Set<string>>, change: Uint8Array): Set
 function checkAuthors(id: EntryId, added: readonly Uint8Array[], signatures: readonly ChangeSignature[]): void {
   const signed = new Set(signatures.map(({ change }) => hex(change)))
   for (const change of added) {
-    const { hash, deps } = inspectChange(change)
+    const { hash, deps, time } = inspectChange(change)
+    if (time < 0 || time > MAX_TIME) {
+      throw new MeshError('CHANGE_MALFORMED', `change ${hash.slice(0, 12)} bears a time that no clock shows`)
+    }
     if (deps.length === 0 ? isFirstChange(id, change) : signed.has(hash)) continue
     throw new MeshError('CHANGE_UNSIGNED', `change ${hash.slice(0, 12)} bears no valid signature of a member`)
   }
@@ -120,6 +132,21 @@ function checkHeads(document: EntryDocument, authored: readonly string[]): void 
   if (document.heads.some((head) => !all.has(head))) {
     throw new MeshError('CHANGE_UNSIGNED', 'a first change that no signed change builds on')
   }
+}
+
+// Values that are put have no more levels, and merging adds none: a deeper one was made by hand, to overflow a stack.
+function checkShown(row: Row): void {
+  if ('value' in row && isDeeper(row.value, MAX_VALUE_LEVELS)) {
+    throw new MeshError('CHANGE_TOO_LARGE', `the merged entry shows more than ${MAX_VALUE_LEVELS} levels`)
+  }
+  if (JSON.stringify(row).length > MAX_MERGED_BYTES) {
+    throw new MeshError('CHANGE_TOO_LARGE', `the merged entry shows more than ${MAX_MERGED_BYTES} bytes`)
+  }
+}
+
+function isDeeper(value: JsonValue, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1))
 }
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

@@ -40,7 +40,7 @@ export class Link {
     const frame = encodeMessage(this.#sent++, message)
     this.traffic.bytesSent += frame.length + FRAME_HEADER_BYTES
     this.#owed = true
-    await this.#channel.send(frame)
+    await this.#inTime(this.#channel.send(frame))
   }
 
   /**
@@ -88,12 +88,17 @@ export class Link {
   }
 
   async #nextFrame(): Promise<Uint8Array | undefined> {
+    const { value, done } = await this.#inTime(this.#frames.next())
+    return done ? undefined : value
+  }
+
+  /** Drops the channel when a peer neither sends what is due nor takes what it is sent. */
+  async #inTime<T>(step: Promise<T>): Promise<T> {
     const timer = setTimeout(() => {
-      this.#channel.abort(new MeshError('PEER_SILENT', `no answer in ${this.#silenceMs / 1000} s`))
+      this.#channel.abort(new MeshError('PEER_SILENT', `nothing came or went for ${this.#silenceMs / 1000} s`))
     }, this.#silenceMs)
     try {
-      const { value, done } = await this.#frames.next()
-      return done ? undefined : value
+      return await step
     } finally {
       clearTimeout(timer)
     }

@@ -20,6 +20,9 @@ export const MESH_NAMESPACES = [ROSTER_NAMESPACE, INVITATIONS_NAMESPACE, CHECKPO
 /** Connected peers that a commit is pushed to at once; the rest get it from these, or when they reconcile. */
 const MAX_PUSHED = 16
 
+/** Roster records taken from one message: more than a log holds, and verified in 0.2 s. */
+const MAX_ROSTER_FRAME = 3_000
+
 export interface MembershipComponents {
   readonly replica: Replica
   readonly transport: Transport
@@ -243,6 +246,7 @@ export class Membership {
   async #mergeRoster(bytes: readonly Uint8Array[]): Promise<void> {
     const known = new Set(this.roster.records.map(({ bytes }) => Buffer.from(bytes).toString('base64')))
     const news = bytes.filter((one) => !known.has(Buffer.from(one).toString('base64')))
+    if (news.length > MAX_ROSTER_FRAME) throw new MeshError('ROSTER_INVALID', `${news.length} roster records at once`)
     if (news.length > 0) await this.roster.add(news.map(parseRecord))
   }
 

@@ -171,7 +171,9 @@ export class Peer {
       error = failure
     } finally {
       signal?.removeEventListener('abort', giveUp)
-      await link?.close().catch(() => {})
+      // A half-close would leave the peer waiting with what it still wants to send.
+      if (error === undefined) await link?.close().catch(() => {})
+      else link?.abort(error as Error)
     }
     this.#ended(error === undefined, error)
     this.#failures = error === undefined ? 0 : this.#failures + 1
