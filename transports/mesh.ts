@@ -98,7 +98,10 @@ export interface Mesh {
    * `ALREADY_MEMBER`, `HAS_PEERS` (leave first), `NAME_TAKEN`, `PEER_UNREACHABLE`
    */
   join(ticket: string, options?: LongWorkOptions): Promise<JoinReport>
-  /** Leaves the mesh: this node keeps its entries and is alone again. @throws {MeshError} `NOT_IN_A_MESH` */
+  /**
+   * Leaves the mesh: this node keeps its entries and is alone again, in the new mesh `meshId`; `told` is how many members
+   * heard it at once. @throws {MeshError} `NOT_IN_A_MESH`
+   */
   leave(options?: LongWorkOptions): Promise<{ meshId: string; told: number }>
   /** Removes a member by peer id or unambiguous name. @throws {MeshError} `PEER_UNKNOWN`, `PEER_AMBIGUOUS`, `PEER_IS_SELF` */
   removePeer(peer: string): Promise<{ nodeId: string; peerId: PeerId }>

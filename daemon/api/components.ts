@@ -60,7 +60,8 @@ export const DEFAULT_LIMITS: ApiLimits = {
   requestMs: 60_000,
   keepAliveMs: 10_000,
   unreadMs: 600_000,
-  drainMs: 5_000,
+  // Whoever stops a service waits; what is acknowledged is durable already.
+  drainMs: 1_500,
 }
 
 /** What the routes are made with. */

@@ -22,8 +22,9 @@ export interface WelcomeComponents {
  */
 export async function welcome({ roster, invitations }: WelcomeComponents, channel: Channel): Promise<void> {
   const link = new Link(channel, ANSWER_MS)
-  const { secret, name } = await link.expect('join')
+  const { meshId, secret, name } = await link.expect('join')
   try {
+    refuseOtherMesh(roster, meshId)
     const { again } = invitations.check(secret, link.peer)
     const key = Buffer.from(publicKeyOf(link.peer)).toString('hex')
     if (roster.member(key) === undefined) {
@@ -38,6 +39,15 @@ export async function welcome({ roster, invitations }: WelcomeComponents, channe
     const { code, message, field = '', hint = '' } = error
     await link.send({ type: 'refused', code, message, field, hint })
   }
+}
+
+/** Before anything is done: whoever comes with a ticket for another mesh would refuse the welcome. */
+function refuseOtherMesh(roster: Roster, meshId: string): void {
+  if (meshId === roster.meshId) return
+  throw new MeshError('TICKET_UNKNOWN', 'ticket: for a mesh that this node is not in', {
+    field: 'ticket',
+    hint: 'ask for a new one: `mesh invite` on the other machine',
+  })
 }
 
 /** What once made it a member must not undo its removal. */
@@ -76,7 +86,7 @@ export async function knock(
   await transport.dial(ticket.peer, ticket.addresses, options)
   const link = new Link(await transport.open(ticket.peer, PROTOCOLS.join, options), ANSWER_MS)
   try {
-    await link.send({ type: 'join', secret: ticket.secret, name })
+    await link.send({ type: 'join', meshId: ticket.meshId, secret: ticket.secret, name })
     const { meshId, records } = await link.expect('welcome')
     return checkWelcome(ticket, transport.self, meshId, records.map(parseRecord))
   } finally {
