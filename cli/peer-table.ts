@@ -38,5 +38,10 @@ export function tabbedPeer({ nodeId, peerId, connected, equal, lastSync, address
 function troubles(peer: Peer | undefined): string[] {
   if (peer === undefined) return []
   const waiting = `${peer.incomplete} of its entries could not be opened within limits and wait to be tried again`
-  return [...(peer.incomplete > 0 ? [waiting] : []), ...(peer.error === null ? [] : [escapeLine(peer.error)])]
+  const refused = `${peer.refused} entries are refused between this node and it, and left out`
+  return [
+    ...(peer.incomplete > 0 ? [waiting] : []),
+    ...(peer.refused > 0 ? [refused] : []),
+    ...(peer.error === null ? [] : [escapeLine(peer.error)]),
+  ]
 }

@@ -13,6 +13,8 @@ export interface PeerStatus {
   readonly address: string | null
   /** Entries from this peer that could not be opened within limits, and wait to be tried again. */
   readonly incomplete: number
+  /** Entries that this node or the peer refuses by rule: both leave them out, and count as equal without them. */
+  readonly refused: number
   /** The last failure to reach or reconcile with it, in one line, or null. */
   readonly error: string | null
 }

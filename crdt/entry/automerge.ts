@@ -33,9 +33,9 @@ export interface ChangeMeta {
   readonly deps: readonly string[]
 }
 
-/** All changes of a document, dependencies before what depends on them. */
-export function changesMeta(handle: Handle): readonly ChangeMeta[] {
-  return handle.getChangesMeta([]) as unknown as ChangeMeta[]
+/** Changes of a document that one at `since` lacks (all for none), dependencies before what depends on them. */
+export function changesMeta(handle: Handle, since: string[] = []): readonly ChangeMeta[] {
+  return handle.getChangesMeta(since) as unknown as ChangeMeta[]
 }
 
 /** Metadata of one change, or undefined where the document does not hold it. */

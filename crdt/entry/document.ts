@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { lengthPrefixed } from '../bytes.ts'
 import { MeshError } from '../errors.ts'
-import { changeHash, changeMeta, changesMeta, type Handle, newHandle, valuesAt } from './automerge.ts'
+import { type ChangeMeta, changeHash, changeMeta, changesMeta, type Handle, newHandle, valuesAt } from './automerge.ts'
 import { describeEntry } from './ids.ts'
 import { canonicalJson } from './json-value.ts'
 import { fromLeaves, namesOf } from './leaves.ts'
@@ -58,7 +58,14 @@ export class EntryDocument {
       handle.free()
       throw new MeshError('CHANGE_MALFORMED', `${describeEntry(id)}: not an Automerge document`, { cause })
     }
-    return new EntryDocument(id, handle)
+    const document = new EntryDocument(id, handle)
+    try {
+      document.#checkWhole()
+    } catch (error) {
+      handle.free()
+      throw error
+    }
+    return document
   }
 
   /** A copy as it was at a version of its past. What is begun and not committed in this one is in neither. */
@@ -139,13 +146,31 @@ export class EntryDocument {
    * error the document must be freed, not used.
    */
   apply(changes: readonly Uint8Array[]): void {
+    const before = this.#handle.getHeads()
     try {
       this.#handle.applyChanges([...changes])
     } catch (cause) {
       throw new MeshError('CHANGE_MALFORMED', `${describeEntry(this.id)}: not an Automerge change`, { cause })
     }
+    this.#checkWhole()
+    this.#checkTimes(before)
+  }
+
+  #checkWhole(): void {
     if (this.#handle.getMissingDeps([]).length > 0) {
       throw new MeshError('CHANGE_INCOMPLETE', `${describeEntry(this.id)}: builds on changes that are not here`)
+    }
+  }
+
+  /** Times never run backwards along a history, or `updated_at` would; and one that is no number would be met for ever. */
+  #checkTimes(before: string[]): void {
+    try {
+      for (const { time, deps } of changesMeta(this.#handle, before)) {
+        const least = Math.max(0, ...deps.map((hash) => changeMeta(this.#handle, hash)?.time ?? 0))
+        if (time < least || time > MAX_TIME) throw new RangeError(`a change at ${time}, after one at ${least}`)
+      }
+    } catch (cause) {
+      throw new MeshError('CHANGE_MALFORMED', `${describeEntry(this.id)}: a change without a sound time`, { cause })
     }
   }
 
@@ -190,7 +215,7 @@ export class EntryDocument {
 
   /** Who changed the entry and when, oldest first; concurrent changes in the order of their hashes. */
   history(): Revision[] {
-    return this.#authored().map(({ hash, message, time }) => {
+    return inOrder(this.#authored()).map(({ hash, message, time }) => {
       const ops = this.#handle.getDecodedChangeByHash(hash)?.ops ?? []
       const deletes = ops.some((op) => op.action === 'del' && op.obj === '_root' && op.key === LIVE)
       return { hash, nodeId: message ?? '', at: time, action: deletes ? 'delete' : 'put' }
@@ -209,7 +234,7 @@ export class EntryDocument {
 
   /** updated_at never goes backwards for an entry, whatever the clock does. To be asked before anything is written. */
   #timeOf({ at }: Authorship): number {
-    return Math.max(at, this.#latest().updatedAt)
+    return Math.min(MAX_TIME, Math.max(at, this.#latest().updatedAt))
   }
 
   #isLive(): boolean {
@@ -247,17 +272,23 @@ export class EntryDocument {
   #said(value: JsonValue, opId: string): ConflictingValue {
     const [counter, actor] = opId.split('@')
     const op = Number(counter)
-    const meta = changesMeta(this.#handle).find((m) => m.actor === actor && m.startOp <= op && op <= m.maxOp)
+    const all = changesMeta(this.#handle)
+    const holder = all.find((m) => m.actor === actor && m.startOp <= op && op <= m.maxOp)
+    // A first change is nobody's: it is said by whoever was the first to build on it.
+    const meta = holder?.deps.length === 0 ? inOrder(all).find(({ deps }) => deps.includes(holder.hash)) : holder
     return { value, nodeId: meta?.message ?? '', updatedAt: meta?.time ?? 0 }
   }
 }
+
+/** The last second of the year 9999: later times are taken for none. */
+const MAX_TIME = 253_402_300_799
 
 /** The mark of a live entry, beside the leaf paths (which are empty or begin with a slash) and a skill's fields. */
 const LIVE = 'live'
 
 /** The change that every document of this entry, made with this content, begins with. */
 export function firstChange(id: EntryId, content: EntryContent): Uint8Array {
-  return content.kind === 'memory' ? MEMORY_FIRST_CHANGE : skillFirstChange(id, content)
+  return content.kind === 'memory' ? MEMORY_FIRST_CHANGE : skillFirstChange(id, content.content)
 }
 
 /**
@@ -269,9 +300,7 @@ export function isFirstChange(id: EntryId, change: Uint8Array): boolean {
   const handle = newHandle('ff'.repeat(16))
   try {
     handle.applyChanges([change])
-    const { content, path } = readSkill(handle)
-    if (content === null && path === null) return false
-    return equalBytes(change, skillFirstChange(id, { content: content ?? undefined, path: path ?? undefined }))
+    return equalBytes(change, skillFirstChange(id, readSkill(handle).content ?? undefined))
   } catch {
     return false
   } finally {
@@ -286,6 +315,15 @@ export function inspectChange(change: Uint8Array): { hash: string; deps: readonl
   } catch (cause) {
     throw new MeshError('CHANGE_MALFORMED', 'not an Automerge change', { cause })
   }
+}
+
+/** Dependencies first, else by time, then hash: one order on every node, in whatever order changes came. */
+function inOrder(changes: readonly ChangeMeta[]): ChangeMeta[] {
+  const depth = new Map<string, number>()
+  for (const { hash, deps } of changes) depth.set(hash, 1 + Math.max(0, ...deps.map((dep) => depth.get(dep) ?? 0)))
+  return changes.toSorted(
+    (a, b) => a.time - b.time || (depth.get(a.hash) ?? 0) - (depth.get(b.hash) ?? 0) || (a.hash < b.hash ? -1 : 1),
+  )
 }
 
 // Asking a handle for its heads would commit what is pending, without author and time: nothing may come in between.

@@ -1,4 +1,4 @@
-import { canonicalJson } from './json-value.ts'
+import { canonicalJson, MAX_VALUE_LEVELS } from './json-value.ts'
 import type { JsonValue } from './types.ts'
 
 /**
@@ -59,10 +59,15 @@ export function namesOf(path: string): string[] {
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-/** Whether a document's root key can be a leaf's path at all. */
+/**
+ * Whether a document's root key is the path of a leaf that this format writes. One place has one path (`~` only as `~0`
+ * or `~1`), and none is deeper than a value may be: a foreign document may hold any keys.
+ */
 export function isLeafPath(key: string): boolean {
-  return key === '' || key.startsWith('/')
+  return LEAF_PATH.test(key) && key.split('/').length - 1 <= MAX_VALUE_LEVELS
 }
+
+const LEAF_PATH = /^(?:\/(?:[^~/]|~[01])*)*$/
 
 /** The value that leaves make together; where a leaf has deeper ones below it, the deeper ones show. */
 export function fromLeaves(leaves: ReadonlyMap<string, JsonValue>): JsonValue {
@@ -72,7 +77,8 @@ export function fromLeaves(leaves: ReadonlyMap<string, JsonValue>): JsonValue {
   for (const path of [...leaves.keys()].sort()) {
     if (!shadowed.has(path)) place(root, path, leaves.get(path) as JsonValue)
   }
-  return root.value ?? null
+  // No leaf is left where concurrent puts each removed the members that the other kept: an object without members.
+  return root.value === undefined ? {} : root.value
 }
 
 type Tree = { [name: string]: JsonValue }

@@ -1,5 +1,5 @@
 import { type Handle, newHandle, valuesAt } from './automerge.ts'
-import { canonicalJson } from './json-value.ts'
+import { canonicalJson, parseJsonValue } from './json-value.ts'
 import { ancestors, fromLeaves, isEmptyObject, isLeafPath, type Leaves, shadowedPaths, toLeaves } from './leaves.ts'
 import type { JsonValue } from './types.ts'
 
@@ -118,8 +118,8 @@ function decodeLeaf(datatype: string, raw: unknown): JsonValue | undefined {
 
 function decodeNested(bytes: Uint8Array): JsonValue | undefined {
   try {
-    const value = JSON.parse(fromText.decode(bytes)) as JsonValue
-    return Array.isArray(value) || canonicalJson(value) === '{}' ? value : undefined
+    const value = parseJsonValue(JSON.parse(fromText.decode(bytes)))
+    return Array.isArray(value) || isEmptyObject(value) ? value : undefined
   } catch {
     // Another's document may hold any bytes; what this format does not write is not shown.
     return undefined

@@ -196,13 +196,14 @@ export class Store implements Replica {
       transfers.map((transfer) => vetTask(database, transfer).catch((error: unknown) => error)),
     )
     const sound = tasks.filter((task) => !(task instanceof Error)) as Awaited<ReturnType<typeof vetTask>>[]
-    const verdicts = await workers.vet(sound, { meshId, authors: this.#authors })
+    const outcomes = await workers.vet(sound, { meshId, authors: this.#authors })
+    const verdicts = new Map(sound.map((task, i) => [task, outcomes[i] as WorkerOutcome]))
     return Promise.all(
-      transfers.map(({ id }, i): ApplyOutcome | Promise<ApplyOutcome> => {
+      transfers.map(async ({ id }, i): Promise<ApplyOutcome> => {
         const task = tasks[i]
         if (task instanceof MeshError && task.code !== 'REPLICA_CLOSED') return failed(id, task.code, task.message)
         if (task instanceof Error) throw task
-        const verdict = verdicts[sound.indexOf(task as (typeof sound)[number])] as WorkerOutcome
+        const verdict = verdicts.get(task as (typeof sound)[number]) as WorkerOutcome
         if ('code' in verdict) return failed(id, verdict.code, verdict.message)
         return this.#take({ id, meshId, via }, verdict.vetted)
       }),

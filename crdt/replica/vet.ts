@@ -2,14 +2,15 @@ import {
   EntryDocument,
   type EntryId,
   type EntryView,
-  inspectChange,
   isFirstChange,
   type JsonValue,
   MAX_VALUE_LEVELS,
+  parseNodeId,
   type Row,
 } from '../entry/index.ts'
 import { MeshError } from '../errors.ts'
 import { changeMessage, verifyChange } from '../signing.ts'
+import { readChangeHeader } from './change-header.ts'
 import { type ChangeSignature, unpackSignatures } from './records.ts'
 
 /** Most bytes of one encoded change; a skill of the largest size, written whole, stays below. */
@@ -117,12 +118,22 @@ function signersOf(perChange: Map<string, Set<string>>, change: Uint8Array): Set
 function checkAuthors(id: EntryId, added: readonly Uint8Array[], signatures: readonly ChangeSignature[]): void {
   const signed = new Set(signatures.map(({ change }) => hex(change)))
   for (const change of added) {
-    const { hash, deps, time } = inspectChange(change)
-    if (time < 0 || time > MAX_TIME) {
-      throw new MeshError('CHANGE_MALFORMED', `change ${hash.slice(0, 12)} bears a time that no clock shows`)
+    const { hash, dependencies, time, message } = readChangeHeader(change)
+    if (dependencies === 0 ? !isFirstChange(id, change) : !signed.has(hash)) {
+      throw new MeshError('CHANGE_UNSIGNED', `change ${hash.slice(0, 12)} bears no valid signature of a member`)
     }
-    if (deps.length === 0 ? isFirstChange(id, change) : signed.has(hash)) continue
-    throw new MeshError('CHANGE_UNSIGNED', `change ${hash.slice(0, 12)} bears no valid signature of a member`)
+    if (dependencies > 0) checkAuthorship(hash, time, message)
+  }
+}
+
+/** Every author's replica has checked both; what says something else was made by hand, to be shown to people. */
+function checkAuthorship(hash: string, time: number, nodeId: string): void {
+  const fault = (what: string) => new MeshError('CHANGE_MALFORMED', `change ${hash.slice(0, 12)} ${what}`)
+  if (time < 0 || time > MAX_TIME) throw fault('bears a time that no clock shows')
+  try {
+    parseNodeId(nodeId)
+  } catch {
+    throw fault('bears a name that no node has')
   }
 }
 

@@ -21,8 +21,9 @@ export interface Decoder {
   /**
    * Takes in the next block. Returns true when the difference is known; further blocks are then passed over. Costs a
    * step for every id found so far: let blocks grow with `received`, and let this side say how long they are.
-   * @throws {MeshError} `SYMBOLS_UNDECODABLE` when no two sets without a shared id give these symbols, or when far more
-   * came than any difference needs. Another window, with a new decoder, may help; this one must not be used any more.
+   * @throws {MeshError} `SYMBOLS_UNDECODABLE` when no two sets without a shared id give these symbols, when there are
+   * none, or when far more came than any difference needs. Another window, with a new decoder, may help; this one must
+   * not be used any more.
    */
   push(remote: CodedSymbols): boolean
 }
@@ -92,7 +93,8 @@ class PeelingDecoder implements Decoder {
   }
 
   push(remote: CodedSymbols): boolean {
-    if (this.#difference === undefined && remote.length > 0) {
+    if (this.#difference === undefined) {
+      if (remote.length === 0) throw undecodable('an empty block, with which a talk would never end')
       this.#take(remote)
       for (let i = this.#candidates.pop(); i !== undefined; i = this.#candidates.pop()) this.#peel(i)
       // Every id is part of symbol 0: once that is empty, all are found.

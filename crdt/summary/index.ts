@@ -10,7 +10,7 @@ export { addTo, combine, equalDigests, subtractFrom, zeroDigest } from './digest
 export type { SymbolSource } from './encoder.ts'
 export { createEncoder, SymbolPrefix } from './encoder.ts'
 export type { ItemSubject } from './item.ts'
-export { ITEM_BYTES, itemOf } from './item.ts'
+export { itemOf } from './item.ts'
 export type { Window } from './mapping.ts'
 export { ID_BYTES, idOf, WINDOWS } from './mapping.ts'
 export type { CodedSymbols } from './symbols.ts'

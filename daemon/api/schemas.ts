@@ -149,6 +149,7 @@ export const PeerSchema = Type.Object({
   lastSync: NullableNumber,
   address: NullableText,
   incomplete: Count,
+  refused: Count,
   error: NullableText,
 })
 export type Peer = Static<typeof PeerSchema>

@@ -74,7 +74,13 @@ async function put({ random }: SimMesh, { replica, name }: SimNode, { kind, scop
     await replica.putSkill({ scope, name: key, content: lines.join(''), nodeId: name })
     return
   }
-  const shapes = [random.below(3), { short: random.below(3) }, { short: 1, deep: { leaf: [random.below(3)] } }, {}, null]
+  const shapes = [
+    random.below(3),
+    { short: random.below(3) },
+    { short: 1, deep: { leaf: [random.below(3)] } },
+    {},
+    null,
+  ]
   await replica.putMemory({ scope, key, value: random.pick(shapes), nodeId: name })
 }
 
@@ -107,7 +113,8 @@ async function expectEqual(sim: SimMesh): Promise<void> {
   const states = await Promise.all(sim.nodes.map(sharedState))
   for (const state of states) expect(state).toBe(states[0])
   for (const { mesh } of sim.nodes) {
-    for (const { nodeId, equal, error } of mesh.peers()) expect({ nodeId, equal, error }).toEqual({ nodeId, equal: true, error: null })
+    for (const { nodeId, equal, error } of mesh.peers())
+      expect({ nodeId, equal, error }).toEqual({ nodeId, equal: true, error: null })
   }
 }
 

@@ -86,7 +86,10 @@ export class SimMesh {
     const signer = createSigner(seed)
     const clock = this.network.clock(this.#skews[i] as number)
     const { activity } = this.network
-    const opened = await openReplica({ signer, now: clock.now, workers: this.#workers }, { path: join(this.#folder, name) })
+    const opened = await openReplica(
+      { signer, now: clock.now, workers: this.#workers },
+      { path: join(this.#folder, name) },
+    )
     const side = activity.watch(opened.side)
     const replica = new Proxy(activity.watch(opened), {
       get: (target, property) => (property === 'side' ? side : Reflect.get(target, property)),
@@ -136,7 +139,11 @@ function rosterOf(names: readonly string[], signers: readonly Signer[]): RosterR
   })
   const records = [genesis]
   for (const [i, { publicKey }] of others.entries()) {
-    const statement = { type: 'add', member: Buffer.from(publicKey).toString('hex'), name: names[i + 1] as string } as const
+    const statement = {
+      type: 'add',
+      member: Buffer.from(publicKey).toString('hex'),
+      name: names[i + 1] as string,
+    } as const
     records.push(signRecord(founder, { parents: [(records.at(-1) as RosterRecord).hash], at, statement }))
   }
   return records

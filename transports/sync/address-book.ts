@@ -8,47 +8,63 @@ export const ADDRESSES_NAMESPACE = 'addresses'
 /** Addresses kept for a member; a machine with many interfaces has some. */
 const MAX_ADDRESSES = 16
 
+interface Known {
+  /** What the member said of itself, last. */
+  readonly own: readonly string[]
+  /** What others said of it, last. */
+  readonly heard: readonly string[]
+}
+
 /** At which addresses members were last known: what they said themselves comes before what others said of them. */
 export class AddressBook {
   readonly #side: SideStore
-  readonly #addresses: Map<PeerId, readonly string[]>
+  readonly #known: Map<PeerId, Known>
 
-  private constructor(side: SideStore, addresses: Map<PeerId, readonly string[]>) {
+  private constructor(side: SideStore, known: Map<PeerId, Known>) {
     this.#side = side
-    this.#addresses = addresses
+    this.#known = known
   }
 
   static async load(side: SideStore): Promise<AddressBook> {
     const stored = await side.list(ADDRESSES_NAMESPACE)
-    return new AddressBook(side, new Map(stored.map(({ key, value }) => [key as PeerId, decode(value) as string[]])))
+    const known = stored.map(({ key, value }): [PeerId, Known] => {
+      const [own, heard] = decode(value) as [string[], string[]]
+      return [key as PeerId, { own, heard }]
+    })
+    return new AddressBook(side, new Map(known))
   }
 
   of(peer: PeerId): readonly string[] {
-    return this.#addresses.get(peer) ?? []
+    const { own = [], heard = [] } = this.#known.get(peer) ?? {}
+    return [...new Set([...own, ...heard])]
   }
 
   /** What is known of the given members, to be told to another. */
   about(peers: Iterable<PeerId>): [PeerId, readonly string[]][] {
-    return [...peers].flatMap((peer) =>
-      this.of(peer).length > 0 ? [[peer, this.of(peer)] as [PeerId, readonly string[]]] : [],
-    )
+    return [...peers].flatMap((peer) => {
+      const addresses = this.of(peer).slice(0, MAX_ADDRESSES)
+      return addresses.length > 0 ? [[peer, addresses] as [PeerId, readonly string[]]] : []
+    })
   }
 
-  /** Replaces what is known by what the member says of itself. Returns whether that was new. */
+  /** Takes the member's own word in place of all that was known. Returns whether that was new. */
   learn(peer: PeerId, addresses: readonly string[]): Promise<boolean> {
-    return this.#keep(peer, addresses)
+    return this.#keep(peer, { own: addresses, heard: [] })
   }
 
-  /** Adds what another member knows, behind what is known. Returns whether that was new. */
+  /** Takes another member's word, in place of what was heard before. Returns whether that was new. */
   hear(peer: PeerId, addresses: readonly string[]): Promise<boolean> {
-    return this.#keep(peer, [...this.of(peer), ...addresses])
+    const own = this.#known.get(peer)?.own ?? []
+    return this.#keep(peer, { own, heard: addresses.filter((address) => !own.includes(address)) })
   }
 
-  async #keep(peer: PeerId, addresses: readonly string[]): Promise<boolean> {
-    const kept = [...new Set(addresses)].slice(0, MAX_ADDRESSES)
-    if (kept.length === 0 || kept.join() === this.of(peer).join()) return false
-    this.#addresses.set(peer, kept)
-    await this.#side.write([{ namespace: ADDRESSES_NAMESPACE, key: peer, value: encode(kept) }])
+  async #keep(peer: PeerId, { own, heard }: Known): Promise<boolean> {
+    const kept = { own: own.slice(0, MAX_ADDRESSES), heard: heard.slice(0, MAX_ADDRESSES) }
+    const before = this.of(peer).join()
+    const { own: oldOwn = [] } = this.#known.get(peer) ?? {}
+    this.#known.set(peer, kept)
+    if (before === this.of(peer).join() && oldOwn.join() === kept.own.join()) return false
+    await this.#side.write([{ namespace: ADDRESSES_NAMESPACE, key: peer, value: encode([kept.own, kept.heard]) }])
     return true
   }
 }

@@ -1,12 +1,12 @@
-import type { EntryId } from '../../crdt/entry/index.ts'
+import { describeEntry, type EntryId } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { ApplyOutcome, Replica, Transfer } from '../../crdt/replica/index.ts'
 import type { Link } from './link.ts'
-import type { EntryPart, Held } from './wire.ts'
+import { type EntryPart, type Held, MAX_HELD, MAX_PARTS } from './wire.ts'
 
 /** Entries are gathered into frames of about this many bytes: large sends are what a stream is fast at. */
 const FRAME_BYTES = 256 * 1024
-/** Changes of one entry that is split over several frames: at most this many bytes in all. */
+/** Changes and signatures of one entry, over all its frames: at most this many bytes, so that they fit in memory. */
 const MAX_ENTRY_BYTES = 64 * 1024 * 1024
 
 /** Counts what goes over while it goes. */
@@ -24,31 +24,29 @@ export interface ExchangeComponents {
 }
 
 /**
- * Both sides send entries at once, each until its `end`. Then each says what it could not take, so that both know
- * whether they are equal now. Returns what the peer could not take, and what was not taken here.
+ * Both sides send entries at once, each until its `end`. Then each says what it could not take or send, so that both
+ * know whether they are equal now. Returns that of both together.
  */
 export async function exchange(
   components: ExchangeComponents,
   link: Link,
   offered: Iterable<EntryId> | AsyncIterable<EntryId>,
   counts: ExchangeCounts,
-): Promise<{ theirs: Held; ours: readonly ApplyOutcome[] }> {
+): Promise<Held> {
   // Sending must not wait for receiving, nor the other way round: two full streams would wait for each other.
-  const [, ours] = await settleBoth(
+  const [{ sent, unsent }, ours] = await Promise.all([
     sendEntries(components, link, offered, counts),
     receiveEntries(components, link, counts),
-  )
+  ])
   const refused = ours.filter(({ outcome }) => outcome === 'refused').map(({ id }) => id)
-  await link.send({ type: 'held', refused, incomplete: ours.filter(({ outcome }) => outcome === 'incomplete').length })
-  const { refused: theirRefused, incomplete } = await link.expect('held')
-  return { theirs: { refused: theirRefused, incomplete }, ours }
-}
-
-async function settleBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  const results = await Promise.allSettled([a, b])
-  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
-  if (errors.length > 0) throw errors[0]
-  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as [A, B]
+  const open = unsent + ours.filter(({ outcome }) => outcome === 'incomplete').length
+  const [theirs] = await Promise.all([
+    link.expect('held'),
+    link.send({ type: 'held', refused: refused.slice(0, MAX_HELD), incomplete: open }),
+  ])
+  // Only what was offered: about other entries the peer has nothing to say.
+  const theirRefusals = theirs.refused.filter((id) => sent.has(describeEntry(id)))
+  return { refused: [...refused, ...theirRefusals], incomplete: open + theirs.incomplete }
 }
 
 async function sendEntries(
@@ -56,9 +54,11 @@ async function sendEntries(
   link: Link,
   offered: Iterable<EntryId> | AsyncIterable<EntryId>,
   counts: ExchangeCounts,
-): Promise<void> {
+): Promise<{ sent: ReadonlySet<string>; unsent: number }> {
+  const sent = new Set<string>()
   let frame: EntryPart[] = []
   let bytes = 0
+  let unsent = 0
   const flush = async () => {
     if (frame.length === 0) return
     const entries = frame
@@ -71,14 +71,21 @@ async function sendEntries(
   for await (const id of offered) {
     const transfer = await replica.transfer(id)
     if (transfer === undefined) continue
+    if (sizeOf(transfer) > MAX_ENTRY_BYTES) {
+      // Its neighbours must not wait for it.
+      unsent++
+      continue
+    }
+    sent.add(describeEntry(id))
     for (const part of split(transfer)) {
       frame.push(part)
       bytes += sizeOf(part)
-      if (bytes >= FRAME_BYTES) await flush()
+      if (bytes >= FRAME_BYTES || frame.length >= MAX_PARTS) await flush()
     }
   }
   await flush()
   await link.send({ type: 'end' })
+  return { sent, unsent }
 }
 
 async function receiveEntries(
@@ -98,45 +105,56 @@ async function receiveEntries(
   }
 }
 
-/** An entry in parts that each fit a frame: a long history is split between changes. */
-export function split(transfer: Transfer): EntryPart[] {
+/** An entry in parts that each fit a frame: of a long history first the changes, then the signatures. */
+export function split({ id, changes, signatures }: Transfer): EntryPart[] {
   const parts: EntryPart[] = []
-  let changes: Uint8Array[] = []
+  let some: Uint8Array[] = []
   let bytes = 0
-  for (const change of transfer.changes) {
+  for (const change of changes) {
     if (bytes > 0 && bytes + change.length > FRAME_BYTES) {
-      parts.push({ id: transfer.id, changes, signatures: new Uint8Array(), more: true })
-      changes = []
+      parts.push({ id, changes: some, signatures: NONE, more: true })
+      some = []
       bytes = 0
     }
-    changes.push(change)
+    some.push(change)
     bytes += change.length
   }
-  parts.push({ id: transfer.id, changes, signatures: transfer.signatures, more: false })
+  let from = 0
+  for (; signatures.length - from > FRAME_BYTES; from += FRAME_BYTES) {
+    parts.push({ id, changes: some, signatures: signatures.subarray(from, from + FRAME_BYTES), more: true })
+    some = []
+  }
+  parts.push({ id, changes: some, signatures: signatures.subarray(from), more: false })
   return parts
 }
 
+const NONE = new Uint8Array()
+
 /** Puts parts of an entry together again. The parts of one entry follow each other. */
 export class Assembler {
-  #pending: EntryPart | undefined
+  readonly #parts: EntryPart[] = []
   #bytes = 0
 
   /** The whole entry when this was its last part. @throws {MeshError} `MESSAGE_INVALID` */
   add(part: EntryPart): Transfer | undefined {
-    const { id } = this.#pending ?? part
+    const { id } = this.#parts[0] ?? part
     if (id.key !== part.id.key || id.scope !== part.id.scope || id.kind !== part.id.kind) {
       throw new MeshError('MESSAGE_INVALID', 'an entry was begun before the one before it was whole')
     }
     this.#bytes += sizeOf(part)
     if (this.#bytes > MAX_ENTRY_BYTES) throw new MeshError('MESSAGE_INVALID', 'an entry of more than 64 MiB')
-    const whole = { ...part, changes: [...(this.#pending?.changes ?? []), ...part.changes] }
-    this.#pending = part.more ? whole : undefined
+    this.#parts.push(part)
     if (part.more) return undefined
+    const parts = this.#parts.splice(0)
     this.#bytes = 0
-    return { id: whole.id, changes: whole.changes, signatures: whole.signatures }
+    return {
+      id,
+      changes: parts.flatMap(({ changes }) => changes),
+      signatures: Buffer.concat(parts.map(({ signatures }) => signatures)),
+    }
   }
 }
 
-function sizeOf({ id, changes, signatures }: EntryPart): number {
+function sizeOf({ id, changes, signatures }: Transfer): number {
   return changes.reduce((sum, change) => sum + change.length, id.key.length + signatures.length + 16)
 }

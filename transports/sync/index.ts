@@ -51,5 +51,3 @@ export interface MeshService extends Mesh {
 export function createMesh(components: MeshComponents, init: MeshInit): Promise<MeshService> {
   return MeshNode.load(components, init)
 }
-
-export { MESH_NAMESPACES } from './membership.ts'

@@ -20,9 +20,6 @@ export const MESH_NAMESPACES = [ROSTER_NAMESPACE, INVITATIONS_NAMESPACE, CHECKPO
 /** Connected peers that a commit is pushed to at once; the rest get it from these, or when they reconcile. */
 const MAX_PUSHED = 16
 
-/** Roster records taken from one message: more than a log holds, and verified in 0.2 s. */
-const MAX_ROSTER_FRAME = 3_000
-
 export interface MembershipComponents {
   readonly replica: Replica
   readonly transport: Transport
@@ -140,6 +137,7 @@ export class Membership {
         lastSync: peer?.lastSync ?? this.#lastSync.get(peerId) ?? null,
         address: this.#components.transport.remoteAddress(peerId) ?? null,
         incomplete: this.#memories.get(peerId)?.incomplete ?? 0,
+        refused: this.#memories.get(peerId)?.refused ?? 0,
         error: peer?.lastError ?? null,
       }
     })
@@ -211,9 +209,9 @@ export class Membership {
   }
 
   async #memory(id: PeerId): Promise<PeerMemory> {
-    const { replica, clock } = this.#components
+    const { replica, clock, log } = this.#components
     const memory =
-      this.#memories.get(id) ?? (await PeerMemory.load({ replica, side: replica.side, now: clock.now }, id))
+      this.#memories.get(id) ?? (await PeerMemory.load({ replica, side: replica.side, log, now: clock.now }, id))
     // Another call may have loaded it meanwhile: there is one for each peer.
     const kept = this.#memories.get(id) ?? memory
     this.#memories.set(id, kept)
@@ -246,7 +244,6 @@ export class Membership {
   async #mergeRoster(bytes: readonly Uint8Array[]): Promise<void> {
     const known = new Set(this.roster.records.map(({ bytes }) => Buffer.from(bytes).toString('base64')))
     const news = bytes.filter((one) => !known.has(Buffer.from(one).toString('base64')))
-    if (news.length > MAX_ROSTER_FRAME) throw new MeshError('ROSTER_INVALID', `${news.length} roster records at once`)
     if (news.length > 0) await this.roster.add(news.map(parseRecord))
   }
 
@@ -305,10 +302,16 @@ export class Membership {
         fixHint: '`mesh leave` makes it a mesh of its own with all its entries; then it may be invited again',
       })
     }
-    for (const { nodeId, incomplete } of this.status()) {
-      if (incomplete === 0) continue
-      const message = `${incomplete} entries from "${nodeId}" could not be opened within limits; they are tried again`
-      findings.push({ checkId: 'peer.incomplete', severity: 'warning', message })
+    for (const { nodeId, incomplete, refused } of this.status()) {
+      if (incomplete > 0) {
+        const message = `${incomplete} entries from "${nodeId}" could not be opened within limits; they are tried again`
+        findings.push({ checkId: 'peer.incomplete', severity: 'warning', message })
+      }
+      if (refused > 0) {
+        const message = `${refused} entries are refused between this node and "${nodeId}", and left out of their sync`
+        const fixHint = 'the log says which and why; write them anew on a node that shows them'
+        findings.push({ checkId: 'peer.refused', severity: 'warning', message, fixHint })
+      }
     }
     return findings
   }

@@ -135,7 +135,7 @@ export class MeshNode implements MeshService {
     const first = await Promise.all(this.#membership.others.map((peer) => this.#syncWith(peer, options)))
     // Those that were reached may have told where the others are.
     const peers = await Promise.all(
-      first.map((report) =>
+      first.map(async (report) =>
         report.error?.code === 'PEER_UNREACHABLE' ? this.#syncWith(report.peerId, options) : report,
       ),
     )

@@ -1,14 +1,16 @@
 import { decode, encode } from 'cborg'
-import type { EntryId } from '../../crdt/entry/index.ts'
+import { describeEntry, type EntryId, NODE_SCOPE } from '../../crdt/entry/index.ts'
+import { MeshError } from '../../crdt/errors.ts'
 import type { ApplyOutcome, Item, Replica, SideStore, Transfer } from '../../crdt/replica/index.ts'
 import { itemOf, subtractFrom } from '../../crdt/summary/index.ts'
+import type { Log } from '../libp2p/index.ts'
 import type { PeerId } from '../transport.ts'
 import type { Stand } from './wire.ts'
 
 /** Where the replica keeps a checkpoint for each peer. */
 export const CHECKPOINTS_NAMESPACE = 'checkpoints'
 
-/** Pairs of refused entries kept for a peer; beyond that the oldest is tried again. */
+/** Refused entries kept for a peer. With more, the two are too far apart for a sync to end well, and it says so. */
 const MAX_LEFT_OUT = 10_000
 /** Wait before an entry that broke a worker's limit is tried again, doubled each time up to the longest. Milliseconds. */
 const FIRST_RETRY_MS = 60_000
@@ -29,6 +31,7 @@ interface Retry {
 export interface PeerMemoryComponents {
   readonly replica: Pick<Replica, 'get' | 'apply' | 'meshId' | 'position' | 'digest'>
   readonly side: SideStore
+  readonly log: Log
   /** Unix milliseconds. */
   readonly now: () => number
 }
@@ -59,6 +62,11 @@ export class PeerMemory {
   /** Entries from this peer that wait to be tried again. */
   get incomplete(): number {
     return this.#retries.size
+  }
+
+  /** Entries that one of the two refuses, and both leave out. */
+  get refused(): number {
+    return this.#leftOut.size
   }
 
   /** The peer's database, as it said when it connected. */
@@ -104,20 +112,24 @@ export class PeerMemory {
   /** Both sides leave out an entry that one of them refused, until either's version of it changes. */
   async leaveOut(ids: readonly EntryId[]): Promise<void> {
     for (const id of ids) {
+      // It takes no part anyway, and nobody may learn whether there is one.
+      if (id.scope === NODE_SCOPE) continue
       const item = await this.#itemOf(id)
       this.#leftOut.set(nameOf(id), { id, item: item && hex(item) })
-      const oldest = this.#leftOut.keys().next()
-      if (this.#leftOut.size > MAX_LEFT_OUT && !oldest.done) this.#leftOut.delete(oldest.value)
     }
+    if (this.#leftOut.size <= MAX_LEFT_OUT) return
+    const message = `more than ${MAX_LEFT_OUT} entries are refused between the two nodes`
+    throw new MeshError('SYNC_INCOMPLETE', message, { hint: 'update openclaw-mesh on both' })
   }
 
   /** Takes in what the peer sent, save what broke a limit before and is not due again. */
   async take(transfers: readonly Transfer[]): Promise<ApplyOutcome[]> {
     const now = this.#components.now()
-    const due = transfers.filter(({ id }) => (this.#retries.get(nameOf(id))?.notBefore ?? 0) <= now)
+    const { due = [], waiting = [] } = Object.groupBy(transfers, ({ id }) =>
+      (this.#retries.get(nameOf(id))?.notBefore ?? 0) <= now ? 'due' : 'waiting',
+    )
     const outcomes = await this.#components.replica.apply(due, this.#peer)
     for (const outcome of outcomes) this.#remember(outcome, now)
-    const waiting = transfers.filter((transfer) => !due.includes(transfer))
     return [...outcomes, ...waiting.map(({ id }) => notYet(id))]
   }
 
@@ -130,7 +142,15 @@ export class PeerMemory {
       return
     }
     this.#retries.delete(name)
-    if (outcome.outcome !== 'refused') this.#leftOut.delete(name)
+    if (outcome.outcome !== 'refused') {
+      this.#leftOut.delete(name)
+      return
+    }
+    const { id, code, message } = outcome
+    this.#components.log.warn(
+      { peerId: this.#peer, entry: describeEntry(id), code },
+      `an entry was refused: ${message}`,
+    )
   }
 
   /** Items that are left out still; forgets those whose entry has changed. */

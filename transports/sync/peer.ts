@@ -17,6 +17,9 @@ const REPAIR_MS = 250
 /** Longest wait before a session that failed is tried again on the same connection; it begins with {@link REPAIR_MS}. */
 const LONGEST_RETRY_MS = 60_000
 
+/** Sessions served to one peer at once; an honest one has one, and another when a connection has just been replaced. */
+const MAX_SERVED = 2
+
 export interface PeerComponents {
   readonly replica: Replica
   readonly transport: Pick<Transport, 'self' | 'open' | 'connected'>
@@ -42,6 +45,8 @@ export class Peer {
   #closed = false
   #failures = 0
   #reconciling = false
+  #serving = 0
+  #inboundPush: Channel | undefined
   /** Something was committed, not by way of this peer, since the last stand that a session began from. */
   #changed = true
   #proven = false
@@ -117,15 +122,32 @@ export class Peer {
   }
 
   async serveSession(channel: Channel): Promise<void> {
-    const counts = { sent: 0, received: 0 }
-    const proven = await respond(
-      this.#sessionComponents(counts, () => {}),
-      new Link(channel),
-    )
-    this.#ended(proven, null)
+    if (this.#serving >= MAX_SERVED) throw new MeshError('MESH_BUSY', 'too many sessions with one peer at once')
+    const link = new Link(channel)
+    this.#serving++
+    try {
+      this.#ended(
+        await respond(
+          this.#sessionComponents({ sent: 0, received: 0 }, () => {}),
+          link,
+        ),
+        null,
+      )
+    } catch (error) {
+      this.#ended(false, error)
+      // The other side's report should say why, where it still listens.
+      const { code, message } = describe(error)
+      await link.send({ type: 'refused', code, message: message.slice(0, 256), field: '', hint: '' }).catch(() => {})
+      throw error
+    } finally {
+      this.#serving--
+    }
   }
 
   servePushes(channel: Channel): Promise<void> {
+    // One is enough; another means that the peer has lost the one before.
+    this.#inboundPush?.abort(new MeshError('CHANNEL_CLOSED', 'the peer has opened another'))
+    this.#inboundPush = channel
     return receivePushes(new Link(channel), this.#components.memory, () => this.repairSoon())
   }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { EntryId } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
-import type { ApplyOutcome, Item, Replica } from '../../crdt/replica/index.ts'
+import type { Item, Replica } from '../../crdt/replica/index.ts'
 import {
   BLOOM_SEED_BYTES,
   createBloom,
@@ -150,18 +150,16 @@ async function talk(
   offered: Iterable<EntryId> | AsyncIterable<EntryId>,
 ): Promise<boolean> {
   const components = { replica, take: memory.take.bind(memory), onProgress }
-  const { ours, theirs } = await exchange(components, link, offered, counts)
-  const refused = [...refusedOf(ours), ...theirs.refused]
+  const { refused, incomplete } = await exchange(components, link, offered, counts)
   await memory.leaveOut(refused)
-  const incomplete = ours.filter(({ outcome }) => outcome === 'incomplete').length + theirs.incomplete
   if (incomplete > 0) {
-    throw new MeshError('SYNC_INCOMPLETE', `${incomplete} entries could not be opened; they are tried again later`)
+    throw new MeshError(
+      'SYNC_INCOMPLETE',
+      `${incomplete} entries could not be opened or sent; they are tried again later`,
+    )
   }
   return refused.length === 0
 }
-
-const refusedOf = (outcomes: readonly ApplyOutcome[]): EntryId[] =>
-  outcomes.filter(({ outcome }) => outcome === 'refused').map(({ id }) => id)
 
 /** Exchanges filters of what changed since the checkpoint; gives the entries that the peer's has not. */
 async function filtered({ replica, memory }: SessionComponents, link: Link, stand: Stand): Promise<EntryId[]> {
@@ -169,8 +167,9 @@ async function filtered({ replica, memory }: SessionComponents, link: Link, stan
   const all = await collect(replica.itemsSince(since), memory)
   const seed = randomBytes(BLOOM_SEED_BYTES)
   const mine = createBloom({ items: all.map(({ item }) => item), bitsPerItem: BITS_PER_ITEM, seed })
-  await link.send({ type: 'filter', filter: mine.encode() })
-  const theirs = decodeBloom((await link.expect('filter')).filter)
+  // Both send at once: neither may wait for the other to read before it reads itself.
+  const [answer] = await Promise.all([link.expect('filter'), link.send({ type: 'filter', filter: mine.encode() })])
+  const theirs = decodeBloom(answer.filter)
   const own = await collect(replica.itemsSince(since, link.peer), memory)
   return own.filter(({ item }) => !theirs.has(item)).map(({ id }) => id)
 }

@@ -16,6 +16,19 @@ export const PROTOCOLS = {
   join: '/openclaw-mesh/join/1',
 } as const
 
+// A frame of 4 MiB could hold hundreds of thousands of small things, each of which costs more than its bytes. So lists
+// are bounded before anything is made of them.
+
+/** Entries, or parts of entries, in a frame. */
+export const MAX_PARTS = 4_096
+/** Roster records in a frame: more than a log holds, and verified in 0.2 s. */
+export const MAX_RECORDS = 3_000
+/** Refused entries that are named; of more the next pass tells. */
+export const MAX_HELD = 10_000
+/** Members of whom addresses are told, and addresses of one. */
+const MAX_BOOK = 256
+const MAX_ADDRESSES = 64
+
 /** Where a replica stands when a pass of a session begins. */
 export interface Stand {
   /** Feed position. */
@@ -156,10 +169,10 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
         version: asText(f[1]),
         database: asText(f[2]),
         addresses: asTexts(f[3]),
-        book: asList(f[4]).map((one) => [asText(asList(one)[0]), asTexts(asList(one)[1])] as const),
+        book: asList(f[4], MAX_BOOK).map((one) => [asText(asList(one)[0]), asTexts(asList(one)[1])] as const),
       }
     case 'roster':
-      return { type, records: asList(f[0]).map(asBytes) }
+      return { type, records: asList(f[0], MAX_RECORDS).map(asBytes) }
     case 'open':
       return { type, ...parseStand(f), attempt: asCount(f[8]) }
     case 'answer':
@@ -171,13 +184,13 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
     case 'found':
       return { type, exact: f[0] === true, wanted: asBytes(f[1]) }
     case 'entries':
-      return { type, entries: asList(f[0]).map((one) => parsePart(asList(one))) }
+      return { type, entries: asList(f[0], MAX_PARTS).map((one) => parsePart(asList(one))) }
     case 'held':
-      return { type, refused: asList(f[0]).map((one) => parseId(asList(one))), incomplete: asCount(f[1]) }
+      return { type, refused: asList(f[0], MAX_HELD).map((one) => parseId(asList(one))), incomplete: asCount(f[1]) }
     case 'join':
       return { type, meshId: asText(f[0]), secret: asBytes(f[1]), name: asText(f[2]) }
     case 'welcome':
-      return { type, meshId: asText(f[0]), records: asList(f[1]).map(asBytes) }
+      return { type, meshId: asText(f[0]), records: asList(f[1], MAX_RECORDS).map(asBytes) }
     case 'refused':
       return { type, code: asText(f[0]), message: asText(f[1]), field: asText(f[2]), hint: asText(f[3]) }
     case 'more':
@@ -205,13 +218,16 @@ function parseStand(f: readonly unknown[]): Stand & Presence {
 }
 
 function parsePart(f: readonly unknown[]): EntryPart {
-  return { id: parseId(f), changes: asList(f[3]).map(asBytes), signatures: asBytes(f[4]), more: f[5] === true }
+  const part = { id: parseId(f), changes: asList(f[3]).map(asBytes), signatures: asBytes(f[4]), more: f[5] === true }
+  if (part.more && part.changes.length + part.signatures.length === 0) throw new TypeError('an empty part')
+  return part
 }
 
 const parseId = (f: readonly unknown[]) => parseEntryId(f[0] === 0 ? 'memory' : 'skill', f[1], f[2])
 
-function asList(value: unknown): readonly unknown[] {
+function asList(value: unknown, most = Number.POSITIVE_INFINITY): readonly unknown[] {
   if (!Array.isArray(value)) throw new TypeError('a list was expected')
+  if (value.length > most) throw new TypeError(`a list of ${value.length}, at most ${most}`)
   return value
 }
 
@@ -225,7 +241,7 @@ function asText(value: unknown): string {
   return value
 }
 
-const asTexts = (value: unknown) => asList(value).map(asText)
+const asTexts = (value: unknown) => asList(value, MAX_ADDRESSES).map(asText)
 
 function asCount(value: unknown): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw new TypeError('a count was expected')

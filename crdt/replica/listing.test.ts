@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest'
+import type { ListOptions } from './index.ts'
+import { collect, feedOf, memory, openTestReplica, scopeOf, sharedWorkers, type TestReplica } from './lab-suite.ts'
+
+const workers = sharedWorkers()
+
+/** `scope key` of each listed memory, in order. */
+const list = async (replica: TestReplica, options?: ListOptions) =>
+  (await collect(replica.list('memory', options))).map(({ id }) => `${id.scope} ${id.key}`)
+
+async function replicaWith(...names: readonly string[]): Promise<TestReplica> {
+  const ceo = await openTestReplica('ceo', { workers })
+  await Promise.all(
+    names.map((name) => {
+      const [scope = '', key = ''] = name.split(/ (.*)/s)
+      return ceo.put(key, 1, scope)
+    }),
+  )
+  return ceo
+}
+
+const TRICKY = [
+  '%',
+  '%00',
+  '/a/../b',
+  ' leading',
+  'a',
+  'a b',
+  'a\nb',
+  'a\u0001',
+  'a\u007f',
+  'a/',
+  'a/b',
+  'a0',
+  'aa',
+  'constructor',
+  'é',
+  'e\u0301',
+  '\u202ertl',
+  '\ufeffbom',
+  '\uffff',
+  '\u{10000}',
+  '\u{10ffff}',
+]
+const byCodePoint = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+describe('a listing', () => {
+  it('is in order of scope, then of key by code points, whatever characters they hold', async () => {
+    const ceo = await replicaWith(...TRICKY.flatMap((key) => [`mesh ${key}`, `node ${key}`]))
+    const sorted = TRICKY.toSorted(byCodePoint)
+    expect(await list(ceo)).toEqual([...sorted.map((key) => `mesh ${key}`), ...sorted.map((key) => `node ${key}`)])
+    expect(await list(ceo, { scope: scopeOf('mesh') })).toEqual(sorted.map((key) => `mesh ${key}`))
+  })
+
+  it('finds each of the tricky keys again, in rows, feed and items', async () => {
+    const ceo = await replicaWith(...TRICKY.map((key) => `mesh ${key}`))
+    for (const key of TRICKY) expect((await ceo.get(memory(key)))?.row, key).toMatchObject({ key })
+    const sorted = TRICKY.toSorted()
+    expect((await feedOf(ceo)).map(({ id }) => id.key).sort()).toEqual(sorted)
+    expect((await collect(ceo.items())).map(({ id }) => id.key).sort()).toEqual(sorted)
+    expect((await collect(ceo.itemsSince(0))).map(({ id }) => id.key).sort()).toEqual(sorted)
+  })
+
+  it('by prefix holds exactly what begins with it, as text and not as a pattern', async () => {
+    const ceo = await replicaWith(...TRICKY.map((key) => `mesh ${key}`))
+    for (const prefix of ['', 'a', 'a/', '%', '\u{10ffff}', 'e', 'é', '\ufeff', '\uffff', 'nothing', '/a/']) {
+      const wanted = TRICKY.filter((key) => key.startsWith(prefix)).toSorted(byCodePoint)
+      expect(await list(ceo, { scope: scopeOf('mesh'), prefix }), prefix).toEqual(wanted.map((key) => `mesh ${key}`))
+      expect(await list(ceo, { prefix }), prefix).toEqual(wanted.map((key) => `mesh ${key}`))
+    }
+  })
+
+  it('by prefix goes through every scope, and stops at its limit across them', async () => {
+    const ceo = await replicaWith('mesh a1', 'mesh b', 'node a2', 'tenant:x a3', 'tenant:x c', 'user:ann a4')
+    expect(await list(ceo, { prefix: 'a' })).toEqual(['mesh a1', 'node a2', 'tenant:x a3', 'user:ann a4'])
+    expect(await list(ceo, { prefix: 'a', limit: 3 })).toEqual(['mesh a1', 'node a2', 'tenant:x a3'])
+    expect(await list(ceo, { limit: 1 })).toEqual(['mesh a1'])
+    expect(await list(ceo, { limit: 0 })).toEqual([])
+  })
+
+  it('of a scope holds nothing of one whose name begins alike, nor anything for a scope that is none', async () => {
+    const ceo = await replicaWith('user:a x', 'user:a:b x', 'user:ab x', 'tenant:a x')
+    expect(await list(ceo, { scope: scopeOf('user:a') })).toEqual(['user:a x'])
+    expect(await list(ceo, { scope: scopeOf('user:a:b') })).toEqual(['user:a:b x'])
+    for (const scope of ['user', 'user:', 'user:a\0', 'user:a\0x', '', '*', '%'])
+      expect(await list(ceo, { scope: scopeOf(scope) })).toEqual([])
+  })
+
+  it('holds neither skills nor deleted entries, and its limit counts what it shows', async () => {
+    const ceo = await replicaWith('mesh a', 'mesh b', 'mesh c')
+    await ceo.putText('a', 'text')
+    await ceo.drop(memory('a'))
+    expect(await list(ceo, { limit: 2 })).toEqual(['mesh b', 'mesh c'])
+    expect((await collect(ceo.list('skill'))).map(({ id }) => id.key)).toEqual(['a'])
+  })
+
+  it('is of one moment, whatever is written while it is read', async () => {
+    const ceo = await replicaWith('mesh a', 'mesh c')
+    const keys: string[] = []
+    for await (const { id } of ceo.list('memory')) {
+      if (keys.length === 0) {
+        await ceo.put('b', 1)
+        await ceo.drop(memory('c'))
+      }
+      keys.push(id.key)
+    }
+    expect(keys).toEqual(['a', 'c'])
+    expect(await list(ceo)).toEqual(['mesh a', 'mesh b'])
+  })
+
+  it('ends when its signal says so', async () => {
+    const ceo = await replicaWith('mesh a', 'mesh b')
+    const abort = new AbortController()
+    const reading = collect(
+      (async function* () {
+        for await (const entry of ceo.list('memory', { signal: abort.signal })) {
+          abort.abort(new Error('enough'))
+          yield entry
+        }
+      })(),
+    )
+    await expect(reading).rejects.toThrow('enough')
+  })
+})
+
+describe('the feed', () => {
+  it('begins behind a position, stops at a limit, and ends where it stood when it was asked', async () => {
+    const ceo = await replicaWith('mesh a', 'mesh b', 'mesh c')
+    const seqs = async (after: number, limit?: number) => (await collect(ceo.feed(after, limit))).map(({ seq }) => seq)
+    expect(await seqs(0)).toEqual([1, 2, 3])
+    expect(await seqs(1)).toEqual([2, 3])
+    expect(await seqs(0, 2)).toEqual([1, 2])
+    expect(await seqs(0, 0)).toEqual([])
+    expect(await seqs(3)).toEqual([])
+    expect(await seqs(99)).toEqual([])
+    const asked = ceo.feed(0)
+    await ceo.put('d', 1)
+    expect((await collect(asked)).map(({ seq }) => seq)).toEqual([1, 2, 3])
+  })
+
+  it('names the peer that a change came through, and items leave out what only came through it', async () => {
+    const ceo = await replicaWith('mesh a')
+    const sec = await openTestReplica('sec', { workers })
+    await sec.put('b', 1)
+    const transfer = await sec.transfer(memory('b'))
+    await ceo.apply(transfer === undefined ? [] : [transfer], 'sec')
+    expect((await feedOf(ceo)).map(({ via }) => via)).toEqual([undefined, 'sec'])
+    const since = async (position: number, notVia?: string) =>
+      (await collect(ceo.itemsSince(position, notVia))).map(({ id }) => id.key)
+    expect(await since(0, 'sec')).toEqual(['a'])
+    expect(await since(0, 'lab')).toEqual(['a', 'b'])
+    expect(await since(1)).toEqual(['b'])
+    await ceo.put('b', 2)
+    expect(await since(0, 'sec')).toEqual(['a', 'b'])
+  })
+})
