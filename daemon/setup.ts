@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '../crdt/errors.ts'
@@ -19,30 +20,39 @@ export const keyPathOf = ({ meshdDir }: HomeLayout) => join(meshdDir, 'node.key'
 
 /**
  * Makes what a node needs: folders, key, and an empty replica that is a mesh of its own. What is there is kept; so
- * this may be called at every start. Interrupted at any moment, it goes on at the next call.
+ * this may be called at every start. Interrupted at any moment, it goes on at the next call. The key gets its name
+ * last: where it has it, there was a database, and none is made silently in its place.
  *
  * @throws {MeshError} `HOME_UNWRITABLE`, `KEY_UNREADABLE`, `DATABASE_MISSING`
  */
 export async function setUp(layout: HomeLayout, nodeId: string): Promise<SetUp> {
   await makeFolders(layout)
   const keyPath = keyPathOf(layout)
-  const existing = await readNodeKey(keyPath)
+  const newKeyPath = `${keyPath}.new`
   const { databasePath } = layout
-  if (replicaExists(databasePath)) {
-    if (existing !== undefined) return { seed: existing, created: false }
-    throw new MeshError(
-      'KEY_UNREADABLE',
-      `the database ${databasePath} is there, but its node's key ${keyPath} is not`,
-      {
-        field: keyPath,
-        hint: 'restore node.key from a backup; or move the whole meshd folder away to begin as a new node',
-      },
-    )
+  const seed = await readNodeKey(keyPath)
+  if (seed !== undefined) {
+    if (!replicaExists(databasePath)) throw await missingDatabase(databasePath)
+    return { seed, created: false }
   }
-  await refuseDamaged(databasePath)
-  const seed = existing ?? (await createNodeKey(keyPath))
-  await makeReplica(databasePath, seed, nodeId)
-  return { seed, created: true }
+  if (!replicaExists(databasePath)) {
+    if (await holdsFiles(databasePath)) throw await missingDatabase(databasePath)
+    await makeReplica(databasePath, await createNodeKey(newKeyPath), nodeId)
+  }
+  return { seed: await nameKey(newKeyPath, keyPath), created: true }
+}
+
+/** Gives the new key its name, unless another start has done so meanwhile. */
+async function nameKey(from: string, to: string): Promise<Uint8Array> {
+  await rename(from, to).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
+  const seed = await readNodeKey(to)
+  if (seed !== undefined) return seed
+  throw new MeshError('KEY_UNREADABLE', `the database is there, but its node's key ${to} is not`, {
+    field: to,
+    hint: 'restore node.key from a backup; or move the whole meshd folder away to begin as a new node',
+  })
 }
 
 async function makeFolders({ home, meshdDir }: HomeLayout): Promise<void> {
@@ -59,29 +69,35 @@ async function makeFolders({ home, meshdDir }: HomeLayout): Promise<void> {
   }
 }
 
-// A folder with files but without CURRENT is a damaged database: LevelDB would start empty in it and delete the rest.
-async function refuseDamaged(databasePath: string): Promise<void> {
-  const files = await readdir(databasePath).catch(() => [])
-  if (files.length === 0) return
-  throw new MeshError('DATABASE_MISSING', `${databasePath} holds a damaged database: its file CURRENT is missing`, {
+// In a folder with files but without CURRENT LevelDB would start empty and delete the rest.
+async function missingDatabase(databasePath: string): Promise<MeshError> {
+  const what = (await holdsFiles(databasePath)) ? 'is damaged: its file CURRENT is missing' : 'is gone'
+  return new MeshError('DATABASE_MISSING', `the database ${databasePath} ${what}`, {
     field: databasePath,
-    hint: 'restore the folder from a backup; or move it away to begin with an empty one',
+    hint: 'mount or restore the folder; or move the whole meshd folder away to begin as a new node',
   })
+}
+
+async function holdsFiles(path: string): Promise<boolean> {
+  return (await readdir(path).catch(() => [])).length > 0
 }
 
 /** Made beside and renamed, so that a start that is cut short leaves no half-made database. */
 async function makeReplica(databasePath: string, seed: Uint8Array, nodeId: string): Promise<void> {
-  const beside = `${databasePath}.new`
+  const beside = `${databasePath}.new-${randomBytes(6).toString('hex')}`
   try {
-    await rm(beside, { recursive: true, force: true })
     const at = Math.floor(Date.now() / 1000)
     const { meshId, genesis } = newMesh(createSigner(seed), { name: nodeId, at })
     await createReplica(beside, { meshId, records: [rosterWrite(genesis)] })
-    await rename(beside, databasePath)
+    await rename(beside, databasePath).catch((error: NodeJS.ErrnoException) => {
+      // Two first starts at once: the other one was here first, and its database has the same key.
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+    })
   } catch (cause) {
     if (cause instanceof MeshError) throw cause
-    throw new MeshError('HOME_UNWRITABLE', `cannot make the database ${databasePath}: ${(cause as Error).message}`, {
-      cause,
-    })
+    const message = `cannot make the database ${databasePath}: ${(cause as Error).message}`
+    throw new MeshError('HOME_UNWRITABLE', message, { cause })
+  } finally {
+    await rm(beside, { recursive: true, force: true })
   }
 }

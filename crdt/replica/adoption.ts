@@ -21,7 +21,7 @@ import type { Adoption, ScopeDigest } from './replica.ts'
 const BATCH_ENTRIES = 256
 
 /** Where an adoption stands, written with every batch so that it goes on from there after a crash. */
-interface AdoptionState {
+export interface AdoptionState {
   readonly adoption: Adoption
   /** Feed position of the replica: what was written since is not signed for the new mesh. */
   readonly position: number

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import {
   type Authorship,
   type Conflict,
@@ -17,7 +18,7 @@ import {
 import { MeshError } from '../errors.ts'
 import { changeMessage, type Signer } from '../signing.ts'
 import { combine, itemOf } from '../summary/index.ts'
-import { newAdoption, runAdoption } from './adoption.ts'
+import { type AdoptionState, interruptedAdoption, newAdoption, runAdoption } from './adoption.ts'
 import type { Database } from './database.ts'
 import { Documents } from './documents.ts'
 import { failed, merge, vetTask } from './foreign.ts'
@@ -48,6 +49,9 @@ import type { Vetted } from './vet.ts'
 import type { WorkerOutcome } from './worker.ts'
 import type { DocumentWorkers } from './workers.ts'
 import { Writer } from './writer.ts'
+
+/** Wait before an adoption is gone on with after a failed write, in milliseconds. */
+const ADOPTION_RETRY_MS = 1_000
 
 export interface StoreComponents {
   readonly database: Database
@@ -232,10 +236,9 @@ export class Store implements Replica {
   async #adopt(adoption: Adoption, onProgress?: (done: number, total: number) => void): Promise<number> {
     await this.#documents.idle()
     await this.#writer.drained()
-    const { database, signer } = this.#components
     const { counts, position } = this.#writer.totals
     const total = counts.memory + counts.skills + counts.deleted
-    const { digests, entries } = await runAdoption(database, signer, newAdoption(adoption, position), (done) =>
+    const { digests, entries } = await this.#runToTheEnd(newAdoption(adoption, position), (done) =>
       onProgress?.(done, total),
     )
     // What is open holds signatures for the old mesh.
@@ -243,6 +246,24 @@ export class Store implements Replica {
     this.#meshId = adoption.meshId
     this.#writer.reset({ counts, position, digests })
     return entries
+  }
+
+  /**
+   * What has begun to change its mesh must not go on in the old one, half signed: where the disk fails in between, it
+   * is gone on with when it takes data again.
+   */
+  async #runToTheEnd(begin: AdoptionState, onBatch: (done: number) => void): ReturnType<typeof runAdoption> {
+    const { database, signer } = this.#components
+    for (let state = begin; ; ) {
+      try {
+        return await runAdoption(database, signer, state, onBatch)
+      } catch (error) {
+        const hasBegun = await interruptedAdoption(database, begin.position)
+        if (hasBegun === undefined || !(error instanceof MeshError) || error.code !== 'STORAGE_FAILED') throw error
+        state = hasBegun
+        await setTimeout(ADOPTION_RETRY_MS)
+      }
+    }
   }
 
   async #put(id: EntryId, content: EntryContent, nodeId: string): Promise<{ entry: unknown; seq: number }> {

@@ -14,15 +14,17 @@ const ANSWER_MS = 20_000
 export interface WelcomeComponents {
   readonly roster: Roster
   readonly invitations: Invitations
+  /** Takes in where a new member can be dialled. */
+  readonly learn: (peer: PeerId, addresses: readonly string[]) => Promise<unknown>
 }
 
 /**
  * Serves a machine that comes with a ticket: makes it a member under the name that it gives, and uses the ticket up, in
  * one batch. A machine whose answer was lost may come again with the same ticket.
  */
-export async function welcome({ roster, invitations }: WelcomeComponents, channel: Channel): Promise<void> {
+export async function welcome({ roster, invitations, learn }: WelcomeComponents, channel: Channel): Promise<void> {
   const link = new Link(channel, ANSWER_MS)
-  const { meshId, secret, name } = await link.expect('join')
+  const { meshId, secret, name, addresses } = await link.expect('join')
   try {
     refuseOtherMesh(roster, meshId)
     const { again } = invitations.check(secret, link.peer)
@@ -32,6 +34,7 @@ export async function welcome({ roster, invitations }: WelcomeComponents, channe
       refuseTakenName(roster, key, name)
       const record = roster.sign({ type: 'add', member: key, name })
       await roster.add([record], [invitations.use(secret, link.peer)])
+      await learn(link.peer, addresses)
     }
     await link.send({ type: 'welcome', meshId: roster.meshId, records: roster.records.map(({ bytes }) => bytes) })
   } catch (error) {
@@ -39,6 +42,13 @@ export async function welcome({ roster, invitations }: WelcomeComponents, channe
     const { code, message, field = '', hint = '' } = error
     await link.send({ type: 'refused', code, message, field, hint })
   }
+}
+
+/** Sends a guest away with an error that says why. */
+export async function turnAway(channel: Channel, { code, message, field = '', hint = '' }: MeshError): Promise<void> {
+  const link = new Link(channel, ANSWER_MS)
+  await link.expect('join')
+  await link.send({ type: 'refused', code, message, field, hint })
 }
 
 /** Before anything is done: whoever comes with a ticket for another mesh would refuse the welcome. */
@@ -70,6 +80,10 @@ function refuseTakenName(roster: Roster, key: string, name: string): void {
 
 export interface KnockComponents {
   readonly transport: Pick<Transport, 'self' | 'dial' | 'open'>
+  /** This node's name. */
+  readonly nodeId: string
+  /** Where others can dial this node. */
+  readonly addresses: () => readonly string[]
 }
 
 /**
@@ -77,16 +91,16 @@ export interface KnockComponents {
  * @throws {MeshError} `PEER_UNREACHABLE`, what the inviting node refuses (`TICKET_USED` …), `ROSTER_INVALID`
  */
 export async function knock(
-  { transport }: KnockComponents,
+  { transport, nodeId, addresses }: KnockComponents,
   ticket: Ticket,
-  name: string,
   signal?: AbortSignal,
 ): Promise<RosterRecord[]> {
   const options = signal === undefined ? {} : { signal }
   await transport.dial(ticket.peer, ticket.addresses, options)
   const link = new Link(await transport.open(ticket.peer, PROTOCOLS.join, options), ANSWER_MS)
   try {
-    await link.send({ type: 'join', meshId: ticket.meshId, secret: ticket.secret, name })
+    const { meshId: asked, secret } = ticket
+    await link.send({ type: 'join', meshId: asked, secret, name: nodeId, addresses: addresses() })
     const { meshId, records } = await link.expect('welcome')
     return checkWelcome(ticket, transport.self, meshId, records.map(parseRecord))
   } finally {

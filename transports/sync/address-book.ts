@@ -1,5 +1,5 @@
 import { decode, encode } from 'cborg'
-import type { SideStore } from '../../crdt/replica/index.ts'
+import type { SideStore, SideWrite } from '../../crdt/replica/index.ts'
 import type { PeerId } from '../transport.ts'
 
 /** Where the replica keeps the addresses of members. */
@@ -64,7 +64,12 @@ export class AddressBook {
     const { own: oldOwn = [] } = this.#known.get(peer) ?? {}
     this.#known.set(peer, kept)
     if (before === this.of(peer).join() && oldOwn.join() === kept.own.join()) return false
-    await this.#side.write([{ namespace: ADDRESSES_NAMESPACE, key: peer, value: encode([kept.own, kept.heard]) }])
+    await this.#side.write([addressWrite(peer, kept)])
     return true
   }
+}
+
+/** What is known of a member, as the replica keeps it. */
+export function addressWrite(peer: PeerId, { own, heard }: Known): SideWrite & { readonly value: Uint8Array } {
+  return { namespace: ADDRESSES_NAMESPACE, key: peer, value: encode([own, heard]) }
 }

@@ -51,6 +51,7 @@ export class Membership {
   readonly #clones = new CloneWatch()
   readonly #stopListening: () => void
   #clonedHere = false
+  #closed = false
 
   private constructor(
     components: MembershipComponents,
@@ -98,6 +99,7 @@ export class Membership {
   async peer(id: PeerId): Promise<Peer> {
     const known = this.#peers.get(id)
     if (known !== undefined) return known
+    if (this.#closed) throw new MeshError('MESH_BUSY', 'this node is just changing its mesh')
     if (!this.#components.transport.connected().includes(id)) {
       throw new MeshError('PEER_NOT_CONNECTED', `${this.nameOf(id)} is not connected`)
     }
@@ -167,6 +169,7 @@ export class Membership {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#stopListening()
     const peers = this.connectedPeers()
     this.#peers.clear()

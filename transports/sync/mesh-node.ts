@@ -1,3 +1,4 @@
+import { MeshError } from '../../crdt/errors.ts'
 import type { Commit } from '../../crdt/replica/index.ts'
 import type {
   Finding,
@@ -8,7 +9,7 @@ import type {
   PeerSyncReport,
   SyncReport,
 } from '../mesh.ts'
-import { welcome } from '../pairing/join.ts'
+import { turnAway, welcome } from '../pairing/join.ts'
 import type { Channel, PeerEvent, PeerId, Transport } from '../transport.ts'
 import { newBoot } from './hello.ts'
 import type { MeshComponents, MeshInit, MeshService, Redialling } from './index.ts'
@@ -153,10 +154,17 @@ export class MeshNode implements MeshService {
   }
 
   #serve(): void {
+    // While the node changes its mesh, whoever comes would be served by one that is about to be left.
+    const unlessSwitching = () => {
+      if (this.#pairing.isSwitching) throw new MeshError('MESH_BUSY', 'this node is just changing its mesh')
+      return this.#membership
+    }
     const withPeer = (serve: (peer: Peer, channel: Channel) => Promise<void>) => async (channel: Channel) =>
-      serve(await this.#membership.peer(channel.peer), channel)
-    this.#transport.handle(PROTOCOLS.join, 'guest', (channel) => welcome(this.#membership, channel))
-    this.#transport.handle(PROTOCOLS.roster, 'member', (channel) => this.#membership.serveRoster(new Link(channel)))
+      serve(await unlessSwitching().peer(channel.peer), channel)
+    this.#transport.handle(PROTOCOLS.join, 'guest', (channel) => this.#serveJoin(channel))
+    this.#transport.handle(PROTOCOLS.roster, 'member', async (channel) =>
+      unlessSwitching().serveRoster(new Link(channel)),
+    )
     this.#transport.handle(
       PROTOCOLS.hello,
       'member',
@@ -172,6 +180,15 @@ export class MeshNode implements MeshService {
       'member',
       withPeer((peer, channel) => peer.servePushes(channel)),
     )
+  }
+
+  async #serveJoin(channel: Channel): Promise<void> {
+    if (this.#pairing.isSwitching) {
+      const hint = 'try again in a moment'
+      return turnAway(channel, new MeshError('MESH_BUSY', 'the inviting node is just changing its mesh', { hint }))
+    }
+    const { roster, invitations, book } = this.#membership
+    return welcome({ roster, invitations, learn: (peer, addresses) => book.learn(peer, addresses) }, channel)
   }
 
   /** Reconciles with a peer that may have been waiting for this node to become a member. */

@@ -1,13 +1,14 @@
 import { MeshError } from '../../crdt/errors.ts'
-import type { Replica } from '../../crdt/replica/index.ts'
+import type { Adoption, Replica } from '../../crdt/replica/index.ts'
 import type { Signer } from '../../crdt/signing.ts'
 import type { Clock } from '../clock.ts'
 import { publicKeyOf } from '../libp2p/index.ts'
 import type { Invitation, JoinReport, LongWorkOptions } from '../mesh.ts'
 import { knock } from '../pairing/join.ts'
 import { encodeTicket, parseTicket, type Ticket } from '../pairing/ticket.ts'
-import { newMesh, type RosterRecord, rosterWrite } from '../roster/index.ts'
+import { newMesh, rosterWrite } from '../roster/index.ts'
 import type { PeerId, Transport } from '../transport.ts'
+import { addressWrite } from './address-book.ts'
 import { MESH_NAMESPACES, type Membership } from './membership.ts'
 
 export interface PairingComponents {
@@ -68,12 +69,15 @@ export class Pairing {
     this.#checkJoin(ticket)
     return this.#switch(async () => {
       onProgress?.({ phase: 'asking', peer: ticket.peer, done: 0, total: 1 })
-      const records = await knock({ transport: this.#components.transport }, ticket, this.#components.nodeId, signal)
+      const records = await knock(this.#components, ticket, signal)
+      // In the batch that makes the switch: after a crash in between, somebody must know whom to dial.
+      const inviter = addressWrite(ticket.peer, { own: ticket.addresses, heard: [] })
       // Back in the mesh that removed it: what its entries are signed for is the same.
       const isReturn = ticket.meshId === this.#components.replica.meshId
-      const vouched = isReturn ? 0 : await this.#adopt(ticket.meshId, records, onProgress)
-      if (isReturn) await this.#membership.roster.add(records)
-      await this.#membership.book.learn(ticket.peer, ticket.addresses)
+      const vouched = isReturn
+        ? 0
+        : await this.#adopt(ticket.meshId, [...records.map(rosterWrite), inviter], onProgress)
+      if (isReturn) await this.#membership.roster.add(records, [inviter])
       return { meshId: ticket.meshId, members: this.#membership.roster.members.map(({ name }) => name), vouched }
     })
   }
@@ -91,7 +95,7 @@ export class Pairing {
       }
       const { clock, signer } = this.#components
       const { meshId, genesis } = newMesh(signer, { name: this.#components.nodeId, at: Math.floor(clock.now() / 1000) })
-      await this.#adopt(meshId, [genesis], onProgress)
+      await this.#adopt(meshId, [rosterWrite(genesis)], onProgress)
       return { meshId, told }
     })
   }
@@ -162,12 +166,12 @@ export class Pairing {
 
   async #adopt(
     meshId: string,
-    records: readonly RosterRecord[],
+    records: Adoption['records'],
     onProgress: LongWorkOptions['onProgress'],
   ): Promise<number> {
     await this.#membership.close()
     try {
-      const adoption = { meshId, forget: MESH_NAMESPACES, records: records.map(rosterWrite) }
+      const adoption = { meshId, forget: MESH_NAMESPACES, records }
       return await this.#components.replica.adopt(adoption, (done, total) =>
         onProgress?.({ phase: 'vouching', done, total }),
       )

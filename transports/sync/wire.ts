@@ -77,7 +77,13 @@ export type Message =
   | { readonly type: 'entries'; readonly entries: readonly EntryPart[] }
   | { readonly type: 'end' }
   | ({ readonly type: 'held' } & Held)
-  | { readonly type: 'join'; readonly meshId: string; readonly secret: Uint8Array; readonly name: string }
+  | {
+      readonly type: 'join'
+      readonly meshId: string
+      readonly secret: Uint8Array
+      readonly name: string
+      readonly addresses: readonly string[]
+    }
   | { readonly type: 'welcome'; readonly meshId: string; readonly records: readonly Uint8Array[] }
   | {
       readonly type: 'refused'
@@ -129,7 +135,7 @@ function fields(m: Message): unknown[] {
     case 'held':
       return [m.refused.map((id) => [id.kind === 'memory' ? 0 : 1, id.scope, id.key]), m.incomplete]
     case 'join':
-      return [m.meshId, m.secret, m.name]
+      return [m.meshId, m.secret, m.name, m.addresses]
     case 'welcome':
       return [m.meshId, m.records]
     case 'refused':
@@ -188,7 +194,7 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
     case 'held':
       return { type, refused: asList(f[0], MAX_HELD).map((one) => parseId(asList(one))), incomplete: asCount(f[1]) }
     case 'join':
-      return { type, meshId: asText(f[0]), secret: asBytes(f[1]), name: asText(f[2]) }
+      return { type, meshId: asText(f[0]), secret: asBytes(f[1]), name: asText(f[2]), addresses: asTexts(f[3]) }
     case 'welcome':
       return { type, meshId: asText(f[0]), records: asList(f[1], MAX_RECORDS).map(asBytes) }
     case 'refused':
