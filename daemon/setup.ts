@@ -33,6 +33,7 @@ export async function setUp(layout: HomeLayout, nodeId: string): Promise<SetUp> 
   const seed = await readNodeKey(keyPath)
   if (seed !== undefined) {
     if (!replicaExists(databasePath)) throw await missingDatabase(databasePath)
+    await sweep(layout)
     return { seed, created: false }
   }
   if (!replicaExists(databasePath)) {
@@ -67,6 +68,12 @@ async function makeFolders({ home, meshdDir }: HomeLayout): Promise<void> {
       cause,
     })
   }
+}
+
+/** Removes what a first start that was killed has left: an unfinished database, or a key under no name. */
+async function sweep({ meshdDir }: HomeLayout): Promise<void> {
+  const left = (await readdir(meshdDir)).filter((name) => /^(node\.key\.|db\.new)/.test(name))
+  await Promise.all(left.map((name) => rm(join(meshdDir, name), { recursive: true, force: true })))
 }
 
 // In a folder with files but without CURRENT LevelDB would start empty and delete the rest.

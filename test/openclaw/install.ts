@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { NODE, ROOT, userEnvironment } from './surroundings.ts'
 
-/** The release that OPENCLAW's behaviour was measured on; another one is another installation. */
+/** The release that the suite was written against. */
 const VERSION = '2026.9.6'
 const CACHE = join(ROOT, '.cache')
 const HOME = join(CACHE, 'openclaw')

@@ -25,7 +25,7 @@ export interface MeshNode {
 
 /** Starts a daemon of this name and waits until it answers. */
 export async function startMeshNode(name: string): Promise<MeshNode> {
-  const home = await mkdtemp(join(tmpdir(), `mesh-${name}-`))
+  const home = await mkdtemp(join(tmpdir(), `mesh-openclaw-${name}-`))
   const [apiPort, p2pPort] = await freePorts(2)
   const env = {
     ...userEnvironment(),

@@ -7,7 +7,7 @@ import { BUNDLED_SKILLS } from './install.ts'
 import { type MeshNode, startMeshNode } from './mesh-node.ts'
 import { within } from './surroundings.ts'
 
-/** What is put here is found there by then, and so is an edit: from before the command to after OpenClaw's answer. */
+/** What was put here is found there by then, and so is an edit: to after OpenClaw's answer, which alone takes 4 s. */
 const FOUND_MS = 10_000
 
 const running = new AsyncDisposableStack()
@@ -43,13 +43,14 @@ describe('skills of the mesh in OpenClaw', () => {
 
     const start = performance.now()
     expect(await ceo.mesh(['import', BUNDLED_SKILLS])).toMatchObject({ ok: true })
+    const done = since(start)
     const listed = await within(FOUND_MS, 'all imported skills are listed', async () => {
       const listed = await gateway.skills()
       const missing = bundled.filter(({ name }) => !listed.some((skill) => skill.name === name))
       if (missing.length > 0) throw new Error(`missing: ${missing.map(({ name }) => name).join(', ')}`)
       return listed
     })
-    tell(`${bundled.length} skills imported on ceo are listed on sec after ${since(start)}`)
+    tell(`${bundled.length} skills: mesh import was done after ${done}, sec lists them after ${since(start)}`)
 
     const imported = listed.filter(({ name }) => !before.includes(name))
     expect(imported.map(essence)).toEqual(bundled.map((skill) => essence({ ...skill, source: 'openclaw-extra' })))
@@ -70,7 +71,7 @@ describe('skills of the mesh in OpenClaw', () => {
     const start = performance.now()
     await ceo.mesh(['skill', 'put', name, '-'], content.replace(/^description:.*$/m, `description: ${description}`))
     await within(FOUND_MS, `${name} shows its new description`, async () => describes(await gateway.skills()))
-    tell(`a skill edited on ceo is listed anew on sec after ${since(start)}`)
+    tell(`a skill edited on ceo: sec lists its new description after ${since(start)}`)
     await within(FOUND_MS, 'the running gateway knows it', async () => describes(await gateway.knownSkills()))
 
     function describes(skills: readonly ListedSkill[]): true | undefined {
@@ -91,10 +92,7 @@ describe('skills of the mesh in OpenClaw', () => {
 
 describe('memory of the mesh in OpenClaw', () => {
   test('a memory put on ceo is found on sec', async () => {
-    expect(await gateway.searchMemory('zebra42')).toEqual([])
-    const start = performance.now()
-    await ceo.mesh(['put', 'project/deadline', '"the demo is on friday with zebra42"'])
-    const [hit] = await found('zebra42', start)
+    const hit = await change('zebra42', [0, 1], ['put', 'project/deadline', '"the demo is on friday with zebra42"'])
     expect(hit?.snippet).toContain('the demo is on friday with zebra42')
     const folder = join(gateway.state, 'mesh/memory/mesh')
     expect(resolve(gateway.state, 'workspace', hit?.path ?? '').startsWith(`${folder}/`), hit?.path).toBe(true)
@@ -103,43 +101,44 @@ describe('memory of the mesh in OpenClaw', () => {
   })
 
   test('an edit on ceo is found on sec, and what it replaced no longer', async () => {
-    const start = performance.now()
-    await ceo.mesh(['put', 'project/deadline', '"the demo is on monday with quagga77"'])
-    const [hit] = await found('quagga77', start)
+    const hit = await change('quagga77', [0, 1], ['put', 'project/deadline', '"the demo is on monday with quagga77"'])
     expect(hit?.snippet).toContain('the demo is on monday with quagga77')
     expect(await gateway.searchMemory('zebra42')).toEqual([])
   })
 
   test('every word of a structure is found, behind line breaks as well, under a key and scope of any letters', async () => {
-    const value = { notes: ['first line\nokapi31 second line'], shipDate: { Zürich: 'gnu58' } }
-    const start = performance.now()
-    await ceo.mesh(['put', 'Plan/Größe: 1?', JSON.stringify(value), '--scope', 'user:anna'])
-    await found('okapi31', start)
+    const value = JSON.stringify({ notes: ['first line\nokapi31 second line'], shipDate: { Zürich: 'gnu58' } })
+    await change('okapi31', [0, 1], ['put', 'Plan/Größe: 1?', value, '--scope', 'user:anna'])
     expect(await gateway.searchMemory('gnu58')).toHaveLength(1)
     expect(await gateway.searchMemory('Größe')).toHaveLength(1)
   })
 
   test('a memory deleted on ceo vanishes on sec', async () => {
-    expect(await gateway.searchMemory('quagga77')).toHaveLength(1)
-    const start = performance.now()
-    await ceo.mesh(['rm', 'project/deadline'])
-    await found('quagga77', start, 0)
+    await change('quagga77', [1, 0], ['rm', 'project/deadline'])
   })
 
   /**
-   * Waits until agents get so many hits and then until `openclaw memory search` does, which takes 4 s a call and answers
-   * from the index that the gateway keeps.
+   * Runs a `mesh` command on ceo and waits until the hits for a word on sec have gone from one number to another: first
+   * for agents, then for `openclaw memory search`. Returns the first hit of the latter.
    */
-  async function found(word: string, start: number, count = 1): Promise<MemoryHit[]> {
-    const counted = (hits: MemoryHit[]) => (hits.length === count ? hits : undefined)
-    const what = `${count} hit for ${word}`
-    await within(FOUND_MS, `${what} by the tool`, async () => counted(await gateway.callMemorySearch(word)))
-    const byTool = since(start)
-    const hits = await within(FOUND_MS, what, async () => counted(await gateway.searchMemory(word)))
+  async function change(
+    word: string,
+    [before, after]: readonly [before: number, after: number],
+    command: readonly string[],
+  ): Promise<MemoryHit | undefined> {
+    expect(await gateway.searchMemory(word)).toHaveLength(before)
+    await ceo.mesh(command)
+    const start = performance.now()
+    const counted = (hits: MemoryHit[]) => (hits.length === after ? hits : undefined)
+    const what = `${after === 1 ? '1 hit' : `${after} hits`} for ${word}`
+    await within(FOUND_MS, `${what} by agents`, async () => counted(await gateway.callMemorySearch(word)))
+    const byAgents = since(start)
+    const hits = await within(FOUND_MS, `${what} by search`, async () => counted(await gateway.searchMemory(word)))
     const took = performance.now() - start
-    tell(`${what} on sec: by the agents' tool after ${byTool}, by openclaw memory search after ${since(start)}`)
-    expect(took).toBeLessThan(FOUND_MS)
-    return hits
+    const report = `${what} on sec after mesh ${command[0]} on ceo: agents saw it after ${byAgents}, openclaw memory search after ${seconds(took)}`
+    tell(report)
+    expect(took, report).toBeLessThan(FOUND_MS)
+    return hits[0]
   }
 })
 
@@ -156,7 +155,11 @@ function essence({ name, description, source }: ListedSkill): ListedSkill {
 
 /** Time since one of `performance.now()`, for people. */
 function since(start: number): string {
-  return `${((performance.now() - start) / 1000).toFixed(1)} s`
+  return seconds(performance.now() - start)
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
 }
 
 function tell(line: string): void {

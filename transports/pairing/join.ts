@@ -2,7 +2,7 @@ import { MeshError } from '../../crdt/errors.ts'
 import { publicKeyOf } from '../libp2p/identity.ts'
 import { evaluateRoster, parseRecord, type Roster, type RosterRecord } from '../roster/index.ts'
 import { Link } from '../sync/link.ts'
-import { PROTOCOLS } from '../sync/wire.ts'
+import { MAX_ADDRESSES, PROTOCOLS } from '../sync/wire.ts'
 import type { Channel, PeerId, Transport } from '../transport.ts'
 import type { Invitations } from './invitations.ts'
 import type { Ticket } from './ticket.ts'
@@ -100,7 +100,13 @@ export async function knock(
   const link = new Link(await transport.open(ticket.peer, PROTOCOLS.join, options), ANSWER_MS)
   try {
     const { meshId: asked, secret } = ticket
-    await link.send({ type: 'join', meshId: asked, secret, name: nodeId, addresses: addresses() })
+    await link.send({
+      type: 'join',
+      meshId: asked,
+      secret,
+      name: nodeId,
+      addresses: addresses().slice(0, MAX_ADDRESSES),
+    })
     const { meshId, records } = await link.expect('welcome')
     return checkWelcome(ticket, transport.self, meshId, records.map(parseRecord))
   } finally {

@@ -3,7 +3,6 @@
  * of others; equal sets of records say the same everywhere.
  */
 import { randomBytes } from 'node:crypto'
-import { MeshError } from '../../crdt/errors.ts'
 import type { SideStore, SideWrite } from '../../crdt/replica/index.ts'
 import type { Signer } from '../../crdt/signing.ts'
 import { evaluateRoster, type Member, type RosterState } from './log.ts'
@@ -18,7 +17,7 @@ export { meshIdOf, parseRecord, signRecord } from './record.ts'
 export const ROSTER_NAMESPACE = 'roster'
 
 /**
- * Most records that a log may hold for one more that adds somebody: far beyond what any mesh writes, and few enough to
+ * Most records that add somebody in a log: far beyond what any mesh writes, and few enough to
  * be read at every change. A removal always fits, so that whoever fills the log can be removed.
  */
 const MAX_RECORDS = 1_000
@@ -105,21 +104,19 @@ export class Roster {
   /** A signed record of this node's, after all that it knows; {@link add} stores it. */
   sign(statement: RosterStatement): RosterRecord {
     const at = Math.floor(this.#components.now() / 1000)
-    return signRecord(this.#components.signer, { parents: this.#state.heads, at, statement })
+    const subject = statement.type === 'genesis' ? this.self : statement.member
+    const parents = this.#state.parentsFor(this.self, subject)
+    return signRecord(this.#components.signer, { parents, at, statement })
   }
 
   /**
    * Takes in records, durably, with other side records in the same batch. What is known, says nothing, or is by nobody
    * who was a member is dropped. Returns how many were taken.
-   * @throws {MeshError} `ROSTER_INVALID` when the log would grow past its limit, `STORAGE_FAILED`
+   * @throws {MeshError} `STORAGE_FAILED`
    */
   async add(records: readonly RosterRecord[], alongside: readonly SideWrite[] = []): Promise<number> {
     const state = evaluateRoster(this.meshId, [...this.records, ...records])
-    const news = state.kept.filter(({ hash }) => !this.#records.has(hash))
-    const adds = news.filter(({ statement }) => statement.type !== 'remove').length
-    if (adds > 0 && this.#records.size + adds > MAX_RECORDS) {
-      throw new MeshError('ROSTER_INVALID', `a roster of more than ${MAX_RECORDS} records`)
-    }
+    const news = this.#fitting(state.kept.filter(({ hash }) => !this.#records.has(hash)))
     const writes = [...news.map(rosterWrite), ...alongside]
     if (writes.length > 0) await this.#components.side.write(writes)
     // Another call may have added meanwhile: the state is of all records that are there now.
@@ -129,6 +126,21 @@ export class Roster {
       for (const listener of this.#listeners) listener()
     }
     return news.length
+  }
+
+  /** What the log has room for, in its own order: a removal always, and what does not hang on something left out. */
+  #fitting(news: readonly RosterRecord[]): RosterRecord[] {
+    const taken: RosterRecord[] = []
+    const known = new Set(this.#records.keys())
+    let adds = [...this.#records.values()].filter(({ statement }) => statement.type !== 'remove').length
+    for (const record of news) {
+      const isAdd = record.statement.type !== 'remove'
+      if ((isAdd && adds >= MAX_RECORDS) || !record.parents.every((parent) => known.has(parent))) continue
+      if (isAdd) adds++
+      known.add(record.hash)
+      taken.push(record)
+    }
+    return taken
   }
 
   /** Called after each change. Returns the way to stop listening. */

@@ -17,8 +17,8 @@ export interface RosterState {
   readonly everMembers: readonly string[]
   /** Records worth keeping: by members, at the time, and saying something. The others are dropped by every node. */
   readonly kept: readonly RosterRecord[]
-  /** Records that no other names as a parent: the parents of the next one. */
-  readonly heads: readonly string[]
+  /** Parents for the next record of an author about somebody: first what entitles it, then the latest of the rest. */
+  readonly parentsFor: (author: string, subject: string) => readonly string[]
   /** 8 bytes as hex: equal for equal sets. */
   readonly version: string
 }
@@ -39,7 +39,7 @@ export function evaluateRoster(meshId: string, records: readonly RosterRecord[])
     members: log.members(valid),
     everMembers: log.everMembers,
     kept: log.kept.map(({ record }) => record),
-    heads: log.heads(),
+    parentsFor: (author, subject) => log.parentsFor(author, subject),
     version: log.version(),
   }
 }
@@ -105,9 +105,17 @@ class Log {
     return members
   }
 
-  heads(): string[] {
+  parentsFor(author: string, subject: string): string[] {
     const named = new Set(this.kept.flatMap(({ record }) => record.parents))
-    return this.kept.map(({ record }) => record.hash).filter((hash) => !named.has(hash))
+    const heads = this.kept.filter(({ record }) => !named.has(record.hash)).reverse()
+    // A record names few parents: whoever makes many heads must not crowd out those that others' memberships hang on.
+    const above = [author, subject].flatMap((key) => {
+      const membership = this.#membership(key, () => true)
+      return (
+        heads.find((head) => membership !== undefined && (head === membership || isAncestor(membership, head))) ?? []
+      )
+    })
+    return [...new Set([...above, ...heads])].map(({ record }) => record.hash)
   }
 
   version(): string {
@@ -119,11 +127,12 @@ class Log {
     const isKnown = (other: Node) => isAncestor(other, node)
     if (this.#membership(node.record.author, isKnown) === undefined) return false
     const { statement } = node.record
-    const current = this.#membership(node.subject, isKnown)?.record.statement
+    const current = this.#membership(node.subject, isKnown)?.record
     if (statement.type === 'remove') return current !== undefined
+    if (current === undefined || current.statement.type === 'remove') return true
+    // By another author it may be all that is left: the listed one can turn out void.
     return (
-      current === undefined ||
-      (current.type !== 'remove' && statement.type === 'add' && current.name !== statement.name)
+      statement.type === 'add' && (current.statement.name !== statement.name || current.author !== node.record.author)
     )
   }
 
@@ -131,7 +140,10 @@ class Log {
     const valid = new Set<Node>()
     for (const node of this.kept) {
       const { author, statement } = node.record
-      const isVoid = standing.some((removal) => removal.subject === author && areConcurrent(removal, node))
+      // What stands, stands by seniority: it is not undone by what became of its author at the same time.
+      const isVoid =
+        !standing.includes(node) &&
+        standing.some((removal) => removal.subject === author && areConcurrent(removal, node))
       const isByMember = () =>
         this.#membership(author, (other) => valid.has(other) && isAncestor(other, node)) !== undefined
       if (!isVoid && (statement.type === 'genesis' || isByMember())) valid.add(node)

@@ -36,7 +36,7 @@ const MAX_PARENTS = 32
 /** Id of the mesh that a genesis record begins: nobody can make another record with the same id. 32 hex characters. */
 export const meshIdOf = (genesis: RosterRecord): string => genesis.hash.slice(0, 32)
 
-/** Signs a statement. For a genesis, `parents` is empty. */
+/** Signs a statement. For a genesis, `parents` is empty; of many the first are named. */
 export function signRecord(
   signer: Signer,
   init: { parents: readonly string[]; at: number; statement: RosterStatement },
@@ -49,7 +49,7 @@ export function signRecord(
       : statement.type === 'add'
         ? ['add', statement.member, statement.name]
         : ['remove', statement.member]
-  const body = encode([1, author, [...init.parents].sort().slice(0, MAX_PARENTS), init.at, ...said])
+  const body = encode([1, author, init.parents.slice(0, MAX_PARENTS).sort(), init.at, ...said])
   const bytes = encode([body, signer.signMessage(message(body))])
   return parseRecord(bytes)
 }

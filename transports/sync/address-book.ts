@@ -52,10 +52,11 @@ export class AddressBook {
     return this.#keep(peer, { own: addresses, heard: [] })
   }
 
-  /** Takes another member's word, in place of what was heard before. Returns whether that was new. */
+  /** Takes another member's word, before what was heard earlier. Returns whether that was new. */
   hear(peer: PeerId, addresses: readonly string[]): Promise<boolean> {
-    const own = this.#known.get(peer)?.own ?? []
-    return this.#keep(peer, { own, heard: addresses.filter((address) => !own.includes(address)) })
+    const { own = [], heard = [] } = this.#known.get(peer) ?? {}
+    const news = addresses.filter((address) => !own.includes(address))
+    return this.#keep(peer, { own, heard: [...new Set([...news, ...heard])] })
   }
 
   async #keep(peer: PeerId, { own, heard }: Known): Promise<boolean> {

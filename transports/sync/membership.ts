@@ -12,7 +12,7 @@ import { CloneWatch, type Introduction } from './hello.ts'
 import { Link } from './link.ts'
 import { Peer } from './peer.ts'
 import { CHECKPOINTS_NAMESPACE, PeerMemory } from './peer-memory.ts'
-import { PROTOCOLS } from './wire.ts'
+import { MAX_ADDRESSES, MAX_BOOK, PROTOCOLS } from './wire.ts'
 
 /** Side records that hold for one mesh only. */
 export const MESH_NAMESPACES = [ROSTER_NAMESPACE, INVITATIONS_NAMESPACE, CHECKPOINTS_NAMESPACE, ADDRESSES_NAMESPACE]
@@ -227,8 +227,8 @@ export class Membership {
       name: this.#init.nodeId,
       version: this.#init.version,
       database: replica.databaseId,
-      addresses: addresses(),
-      book: this.book.about(this.others.filter((other) => other !== peer)),
+      addresses: addresses().slice(0, MAX_ADDRESSES),
+      book: this.book.about(this.others.filter((other) => other !== peer)).slice(0, MAX_BOOK),
     }
   }
 

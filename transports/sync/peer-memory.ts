@@ -112,14 +112,15 @@ export class PeerMemory {
   /** Both sides leave out an entry that one of them refused, until either's version of it changes. */
   async leaveOut(ids: readonly EntryId[]): Promise<void> {
     for (const id of ids) {
+      if (this.#leftOut.size >= MAX_LEFT_OUT) {
+        const message = `${MAX_LEFT_OUT} entries and more are refused between the two nodes`
+        throw new MeshError('SYNC_INCOMPLETE', message, { hint: 'update openclaw-mesh on both' })
+      }
       // It takes no part anyway, and nobody may learn whether there is one.
       if (id.scope === NODE_SCOPE) continue
       const item = await this.#itemOf(id)
       this.#leftOut.set(nameOf(id), { id, item: item && hex(item) })
     }
-    if (this.#leftOut.size <= MAX_LEFT_OUT) return
-    const message = `more than ${MAX_LEFT_OUT} entries are refused between the two nodes`
-    throw new MeshError('SYNC_INCOMPLETE', message, { hint: 'update openclaw-mesh on both' })
   }
 
   /** Takes in what the peer sent, save what broke a limit before and is not due again. */
@@ -130,6 +131,7 @@ export class PeerMemory {
     )
     const outcomes = await this.#components.replica.apply(due, this.#peer)
     for (const outcome of outcomes) this.#remember(outcome, now)
+    this.#logRefused(outcomes)
     return [...outcomes, ...waiting.map(({ id }) => notYet(id))]
   }
 
@@ -142,15 +144,15 @@ export class PeerMemory {
       return
     }
     this.#retries.delete(name)
-    if (outcome.outcome !== 'refused') {
-      this.#leftOut.delete(name)
-      return
-    }
-    const { id, code, message } = outcome
-    this.#components.log.warn(
-      { peerId: this.#peer, entry: describeEntry(id), code },
-      `an entry was refused: ${message}`,
-    )
+    if (outcome.outcome !== 'refused') this.#leftOut.delete(name)
+  }
+
+  #logRefused(outcomes: readonly ApplyOutcome[]): void {
+    const refused = outcomes.filter(({ outcome }) => outcome === 'refused')
+    const first = refused[0]
+    if (first?.outcome !== 'refused') return
+    const fields = { peerId: this.#peer, entry: describeEntry(first.id), code: first.code, count: refused.length }
+    this.#components.log.warn(fields, `entries were refused, the first because of: ${first.message}`)
   }
 
   /** Items that are left out still; forgets those whose entry has changed. */

@@ -63,14 +63,16 @@ export interface SessionComponents {
 /** Begins a session. Resolves when both are proven equal. @throws {MeshError} `SYNC_INCOMPLETE`, `SYNC_UNDECIDED`, or the link's */
 export async function initiate(components: SessionComponents, link: Link): Promise<void> {
   let attempt = 0
+  let rostersTold = false
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const open = await standOf(components)
     await link.send({ type: 'open', ...open, ...components.presence.mine(), attempt })
     const answer = await link.expect('answer')
     components.presence.heard(answer)
-    const step = stepOf(open, answer, attempt)
+    const step = stepOf(open, answer, { attempt, rostersTold })
     if (step === 'equal') return components.memory.proveEqual(open.at, answer.at)
     if (step === 'roster') {
+      rostersTold = true
       await link.send(rosterMessage(components))
       await components.roster.merge((await link.expect('roster')).records)
       continue
@@ -85,14 +87,16 @@ export async function initiate(components: SessionComponents, link: Link): Promi
 /** Serves a session until the initiator closes it. Returns whether it ended in proven equality. */
 export async function respond(components: SessionComponents, link: Link): Promise<boolean> {
   let proven = false
+  let rostersTold = false
   for (;;) {
     const open = await link.receive('open')
     if (open === undefined) return proven
     components.presence.heard(open)
     const answer = await standOf(components)
     await link.send({ type: 'answer', ...answer, ...components.presence.mine() })
-    const step = stepOf(open, answer, open.attempt)
+    const step = stepOf(open, answer, { attempt: open.attempt, rostersTold })
     if (step === 'roster') {
+      rostersTold = true
       const { records } = await link.expect('roster')
       await components.roster.merge(records)
       await link.send(rosterMessage(components))
@@ -110,13 +114,14 @@ interface Pass {
 }
 
 /** Both sides come to the same step from the same two messages. */
-function stepOf(open: Stand, answer: Stand, attempt: number): Step {
-  if (open.roster !== answer.roster) return 'roster'
+function stepOf(open: Stand, answer: Stand, talk: { attempt: number; rostersTold: boolean }): Step {
+  // Once in a talk: rosters that cannot be made equal must not keep entries from being exchanged.
+  if (open.roster !== answer.roster && !talk.rostersTold) return 'roster'
   if (equalDigests(open.digest, answer.digest)) return 'equal'
   if (open.items === 0 || answer.items === 0) return 'everything'
   const [mine, theirs] = open.checkpoint
   const agreed = mine > 0 && mine === answer.checkpoint[1] && theirs === answer.checkpoint[0]
-  return attempt === 0 && agreed ? 'filter' : 'symbols'
+  return talk.attempt === 0 && agreed ? 'filter' : 'symbols'
 }
 
 async function takeStep(step: Step, components: SessionComponents, link: Link, pass: Pass): Promise<boolean> {

@@ -26,8 +26,8 @@ export const MAX_RECORDS = 3_000
 /** Refused entries that are named; of more the next pass tells. */
 export const MAX_HELD = 10_000
 /** Members of whom addresses are told, and addresses of one. */
-const MAX_BOOK = 256
-const MAX_ADDRESSES = 64
+export const MAX_BOOK = 256
+export const MAX_ADDRESSES = 64
 
 /** Where a replica stands when a pass of a session begins. */
 export interface Stand {
