@@ -1,0 +1,69 @@
+/** Work in a process of its own, called like functions of this one. */
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+// biome-ignore lint/suspicious/noExplicitAny: what a method takes is known where it is called
+type Methods = Readonly<Record<string, (...args: any[]) => Promise<unknown>>>
+
+interface Call {
+  readonly id: number
+  readonly method: string
+  readonly args: readonly unknown[]
+}
+
+interface Reply {
+  readonly id: number
+  readonly result?: unknown
+  /** Stack of what it threw. */
+  readonly error?: string
+}
+
+export interface Child<M extends Methods> {
+  /** Calls a method there; arguments and result are copied. @throws Error when it throws, or the process ends */
+  call<N extends keyof M & string>(method: N, ...args: Parameters<M[N]>): Promise<Awaited<ReturnType<M[N]>>>
+  /** Ends the process at once. */
+  stop(): Promise<void>
+}
+
+/** Starts a program that calls {@link serveParent}. */
+export function startChild<M extends Methods>(program: URL): Child<M> {
+  const child = fork(fileURLToPath(program), { serialization: 'advanced' })
+  const open = new Map<number, PromiseWithResolvers<unknown>>()
+  let calls = 0
+  child.on('message', ({ id, result, error }: Reply) => {
+    const call = open.get(id)
+    open.delete(id)
+    if (error === undefined) call?.resolve(result)
+    else call?.reject(new Error(error))
+  })
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  void ended.then(() => {
+    for (const call of open.values()) call.reject(new Error(`the process of ${program.pathname} has ended`))
+  })
+  return {
+    call(method, ...args) {
+      const call = Promise.withResolvers<unknown>()
+      const id = calls++
+      open.set(id, call)
+      child.send({ id, method, args } satisfies Call)
+      return call.promise as ReturnType<Child<M>['call']> as never
+    },
+    stop() {
+      child.kill('SIGKILL')
+      return ended
+    },
+  }
+}
+
+/** In the program: answers the parent's calls, and ends when the parent is gone. */
+export function serveParent(methods: Methods): void {
+  process.on('message', ({ id, method, args }: Call) => {
+    const reply = (answer: Reply) => process.send?.(answer)
+    const called = methods[method]?.(...args) ?? Promise.reject(new Error(`no method ${method}`))
+    called.then(
+      (result) => reply({ id, result }),
+      (error: unknown) => reply({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    )
+  })
+  process.on('disconnect', () => process.exit(0))
+}

@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { createClient, layoutOf, type MeshClient } from '../daemon/api/client.ts'
+import { temporaryFolder } from './folder.ts'
+
+const DAEMON_MAIN = fileURLToPath(new URL('../daemon/main.ts', import.meta.url))
+const STOP_MS = 20_000
+/** A daemon is quiet when so many looks in a row find it so; the file view waits up to a second before it writes. */
+const CALM_LOOKS = 12
+const LOOK_MS = 100
+
+/** A real daemon as a process of its own. */
+export interface DaemonProcess {
+  readonly client: MeshClient
+  /** `http://127.0.0.1:…` */
+  readonly url: string
+  /** For {@link url}. */
+  readonly token: string
+  /** Resolves when it has nothing left to do, such as files to write: they would slow down what is measured next. */
+  quiet(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** What differs from the defaults that a user has. */
+export interface DaemonProcessInit {
+  readonly nodeId: string
+  /** Whether it keeps the files that agents read; it does by default. */
+  readonly fileView?: boolean
+}
+
+/**
+ * Starts daemons at once, each in a home of its own on free ports of loopback, and waits until all say that they are
+ * ready. They are stopped with `parts`.
+ */
+export async function startDaemons<const I extends readonly DaemonProcessInit[]>(
+  parts: AsyncDisposableStack,
+  inits: I,
+): Promise<{ [K in keyof I]: DaemonProcess }> {
+  const results = await Promise.allSettled(inits.map(startDaemon))
+  const started = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  for (const daemon of started) parts.defer(() => daemon.stop())
+  const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
+  if (reasons.length > 0) throw new AggregateError(reasons, 'a daemon did not start')
+  return started as { [K in keyof I]: DaemonProcess }
+}
+
+async function startDaemon({ nodeId, fileView = true }: DaemonProcessInit): Promise<DaemonProcess> {
+  const home = await temporaryFolder()
+  const settings = {
+    MESH_HOME: home.path,
+    MESH_NODE_ID: nodeId,
+    MESH_API_PORT: '0',
+    MESH_P2P_PORT: '0',
+    MESH_P2P_HOST: '127.0.0.1',
+    MESH_LOG_LEVEL: 'warn',
+    MESH_FILES_ENABLED: String(fileView),
+  }
+  const child = spawn(process.execPath, [DAEMON_MAIN], {
+    // Profiling options and the like, given to the bench, hold for its daemons too.
+    env: { ...settings, ...pick(process.env, ['NODE_OPTIONS', 'TMPDIR']) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const stop = async () => {
+    const kill = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    child.kill('SIGTERM')
+    await ended
+    clearTimeout(kill)
+    await home.remove()
+  }
+  try {
+    await ready(child.stdout, ended)
+    const client = createClient({ home: home.path })
+    const url = (await client.status()).api.url
+    if (url === null) throw new Error('the daemon does not listen on TCP')
+    const token = (await readFile(layoutOf(home.path).tokenPath, 'utf8')).trim()
+    const stopAll = () => {
+      client.close()
+      return stop()
+    }
+    return { client, url, token, quiet: () => quiet(child.pid ?? 0), stop: stopAll }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function ready(stdout: NodeJS.ReadableStream, ended: Promise<void>): Promise<void> {
+  const said = new Promise<void>((resolve) => {
+    let text = ''
+    stdout.on('data', (chunk) => {
+      text += chunk
+      if (/^ready$/m.test(text)) resolve()
+    })
+  })
+  const failed = ended.then(() => {
+    throw new Error('the daemon ended before it was ready')
+  })
+  await Promise.race([said, failed])
+}
+
+/** Waits until a process has used next to no CPU for a while; a fixed time where the system does not tell. */
+async function quiet(pid: number): Promise<void> {
+  let calm = 0
+  for (let before = await cpuTicks(pid); calm < CALM_LOOKS; ) {
+    await delay(LOOK_MS)
+    const now = await cpuTicks(pid)
+    // A tick is 10 ms.
+    calm = now - before <= 1 ? calm + 1 : 0
+    before = now
+  }
+}
+
+/** User and system time, worker threads included, in ticks; always 0 on systems other than Linux. */
+async function cpuTicks(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The name, in brackets, may hold spaces; user and system time are the 12th and 13th field behind it.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return Number(fields[11] ?? 0) + Number(fields[12] ?? 0)
+}
+
+function pick(env: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
+}

@@ -1,0 +1,30 @@
+/** What a caller of the store API gets: a real daemon as a process, the load generator in this one. */
+import type { Question } from '../question.ts'
+import { openPutGetHttp } from './subject.ts'
+
+const SIZES = {
+  tiny: { rounds: 1, warmUps: 0, connections: 4, puts: 50, hot: 20, gets: 50 },
+  small: { rounds: 3, warmUps: 1, connections: 16, puts: 2_000, hot: 1_500, gets: 60_000 },
+  full: { rounds: 7, warmUps: 1, connections: 16, puts: 10_000, hot: 5_000, gets: 200_000 },
+} as const
+
+export const putGetHttp: Question = {
+  name: 'put-get-http',
+  asks: 'How fast is the store API over TCP, with auth and validation on, all connections busy?',
+  figures: () => [
+    { id: 'get', what: 'get', unit: '/s', against: ['fastify'] },
+    { id: 'fastify', what: 'bare Fastify route that returns the same row', unit: '/s' },
+    { id: 'get.p50', what: 'get, p50', unit: 'ms' },
+    { id: 'get.p99', what: 'get, p99', unit: 'ms' },
+    { id: 'new', what: 'put, new keys', unit: '/s' },
+    { id: 'new.p50', what: 'put, new keys, p50', unit: 'ms' },
+    { id: 'new.p99', what: 'put, new keys, p99', unit: 'ms' },
+    { id: 'hot', what: 'put, one hot key', unit: '/s' },
+    { id: 'hot.p50', what: 'put, one hot key, p50', unit: 'ms' },
+    { id: 'hot.p99', what: 'put, one hot key, p99', unit: 'ms' },
+    { id: 'plain.new', what: 'put, new keys, file view off', unit: '/s', against: ['new'] },
+    { id: 'plain.hot', what: 'put, one hot key, file view off', unit: '/s', against: ['hot'] },
+  ],
+  sizes: SIZES,
+  open: (size) => openPutGetHttp(SIZES[size]),
+}

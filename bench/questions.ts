@@ -1,0 +1,9 @@
+import { automergeHandle } from './automerge-handle/index.ts'
+import { putGet } from './put-get/index.ts'
+import { putGetHttp } from './put-get-http/index.ts'
+import type { Question } from './question.ts'
+import { reconcile } from './reconcile/index.ts'
+import { visible } from './visible/index.ts'
+
+/** Every question, in the order in which they are asked. */
+export const QUESTIONS: readonly Question[] = [automergeHandle, putGet, putGetHttp, visible, reconcile]
