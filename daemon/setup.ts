@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { MeshError } from '../crdt/errors.ts'
 import { createReplica, replicaExists } from '../crdt/replica/index.ts'
 import { createSigner } from '../crdt/signing.ts'
@@ -58,8 +58,8 @@ async function nameKey(from: string, to: string): Promise<Uint8Array> {
 
 async function makeFolders({ home, meshdDir }: HomeLayout): Promise<void> {
   try {
-    await mkdir(home, { recursive: true })
-    await mkdir(meshdDir, { recursive: true, mode: 0o700 })
+    await makeFolder(home)
+    await makeFolder(meshdDir)
     await chmod(meshdDir, 0o700)
   } catch (cause) {
     throw new MeshError('HOME_UNWRITABLE', `cannot write to the home ${home}: ${(cause as Error).message}`, {
@@ -68,6 +68,21 @@ async function makeFolders({ home, meshdDir }: HomeLayout): Promise<void> {
       cause,
     })
   }
+}
+
+/** With what is above it. Not `mkdir` with `recursive`, which below /proc and its like goes on for ever. */
+async function makeFolder(path: string): Promise<void> {
+  const made = await mkdir(path, { mode: 0o700 }).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' && dirname(path) !== path) return false
+      if (error.code !== 'EEXIST') throw error
+      return true
+    },
+  )
+  if (made) return
+  await makeFolder(dirname(path))
+  await mkdir(path, { mode: 0o700 })
 }
 
 /** Removes what a first start that was killed has left: an unfinished database, or a key under no name. */

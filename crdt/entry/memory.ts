@@ -77,23 +77,29 @@ export function memoryConflicts(states: readonly LeafState[]): LeafState[] {
   })
 }
 
+type Value = Parameters<Handle['put']>[2]
+type Datatype = NonNullable<Parameters<Handle['put']>[3]>
+
 // Arrays and the empty object are one op each: their JSON as bytes. Nested Automerge objects would merge inside, need
 // an op an element, and lose large numbers (Float64 inside a nested array comes back as {value: 9007199254740992n}).
 const text = new TextEncoder()
 const fromText = new TextDecoder('utf-8', { fatal: true })
 
 function putLeaf(handle: Handle, path: string, leaf: JsonValue): void {
+  handle.put('_root', path, ...typed(leaf))
+}
+
+function typed(leaf: JsonValue): [value: Value, datatype: Datatype] {
   switch (typeof leaf) {
     case 'string':
-      return handle.put('_root', path, leaf, 'str')
+      return [leaf, 'str']
     case 'boolean':
-      return handle.put('_root', path, leaf, 'boolean')
+      return [leaf, 'boolean']
     case 'number':
       // Beyond ±(2^53−1) an integer would come back as another one, or as a BigInt. −0 becomes 0.
-      return handle.put('_root', path, leaf === 0 ? 0 : leaf, Number.isSafeInteger(leaf) ? 'int' : 'f64')
+      return [leaf === 0 ? 0 : leaf, Number.isSafeInteger(leaf) ? 'int' : 'f64']
     default:
-      if (leaf === null) return handle.put('_root', path, null, 'null')
-      return handle.put('_root', path, text.encode(canonicalJson(leaf)), 'bytes')
+      return leaf === null ? [null, 'null'] : [text.encode(canonicalJson(leaf)), 'bytes']
   }
 }
 

@@ -34,8 +34,11 @@ export async function welcome({ roster, invitations, learn }: WelcomeComponents,
       refuseTakenName(roster, key, name)
       const record = roster.sign({ type: 'add', member: key, name })
       await roster.add([record], [invitations.use(secret, link.peer)])
-      await learn(link.peer, addresses)
+    } else {
+      // Used up all the same: it is good for one machine.
+      await roster.add([], [invitations.use(secret, link.peer)])
     }
+    await learn(link.peer, addresses)
     await link.send({ type: 'welcome', meshId: roster.meshId, records: roster.records.map(({ bytes }) => bytes) })
   } catch (error) {
     if (!(error instanceof MeshError)) throw error

@@ -302,7 +302,7 @@ export class Membership {
         checkId: 'node.removed',
         severity: 'error',
         message: 'this node was removed from its mesh: it no longer exchanges anything',
-        fixHint: '`mesh leave` makes it a mesh of its own with all its entries; then it may be invited again',
+        fixHint: 'join again with a new ticket; or `mesh leave`, which makes it a mesh of its own with all its entries',
       })
     }
     for (const { nodeId, incomplete, refused } of this.status()) {
