@@ -6,6 +6,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createPaint, renderTable, takesColor } from '../cli/output/index.ts'
+import { UNCOMPILED } from '../test/support/child.ts'
 import { type Machine, makeMachine } from '../test/support/machine.ts'
 import { until } from '../test/support/until.ts'
 
@@ -23,7 +24,7 @@ const paint = createPaint(takesColor(stdout, env))
 const steps: Step[] = []
 const began = performance.now()
 
-const machines = await Promise.all(['ceo', 'sec', 'lab'].map((name) => makeMachine(name)))
+const machines = await Promise.all(['ceo', 'sec', 'lab'].map((name) => makeMachine(name, { env: UNCOMPILED })))
 const [ceo, sec, lab] = machines as [Machine, Machine, Machine]
 const clean = () => Promise.all(machines.map((machine) => machine.remove()))
 // Ctrl-C reaches the daemons as well; what fails then is no news.

@@ -38,6 +38,9 @@ export async function welcome({ roster, invitations, learn }: WelcomeComponents,
       // Used up all the same: it is good for one machine.
       await roster.add([], [invitations.use(secret, link.peer)])
     }
+    if (roster.member(key) === undefined) {
+      throw new MeshError('ROSTER_INVALID', 'the roster has no room for another member', { hint: 'begin a new mesh' })
+    }
     await learn(link.peer, addresses)
     await link.send({ type: 'welcome', meshId: roster.meshId, records: roster.records.map(({ bytes }) => bytes) })
   } catch (error) {

@@ -17,8 +17,8 @@ export { meshIdOf, parseRecord, signRecord } from './record.ts'
 export const ROSTER_NAMESPACE = 'roster'
 
 /**
- * Most records that add somebody in a log: far beyond what any mesh writes, and few enough to
- * be read at every change. A removal always fits, so that whoever fills the log can be removed.
+ * Most records that add somebody, and most that remove somebody, in a log: far beyond what any mesh writes, and few
+ * enough to be read at every change. Whoever fills it can be removed all the same.
  */
 const MAX_RECORDS = 1_000
 
@@ -128,16 +128,31 @@ export class Roster {
     return news.length
   }
 
-  /** What the log has room for, in its own order: a removal always, and what does not hang on something left out. */
+  /**
+   * What the log has room for, in its own order, and what does not hang on something left out. The first removal of
+   * somebody by somebody always fits.
+   */
   #fitting(news: readonly RosterRecord[]): RosterRecord[] {
     const taken: RosterRecord[] = []
-    const known = new Set(this.#records.keys())
-    let adds = [...this.#records.values()].filter(({ statement }) => statement.type !== 'remove').length
+    const known = new Map(this.#records)
+    const counts = { adds: 0, removals: 0 }
+    const removed = new Set<string>()
+    const count = ({ author, statement }: RosterRecord) => {
+      if (statement.type === 'remove') {
+        counts.removals++
+        removed.add(`${author} ${statement.member}`)
+      } else counts.adds++
+    }
+    for (const record of known.values()) count(record)
     for (const record of news) {
-      const isAdd = record.statement.type !== 'remove'
-      if ((isAdd && adds >= MAX_RECORDS) || !record.parents.every((parent) => known.has(parent))) continue
-      if (isAdd) adds++
-      known.add(record.hash)
+      const { author, statement, parents } = record
+      const fits =
+        statement.type === 'remove'
+          ? counts.removals < MAX_RECORDS || !removed.has(`${author} ${statement.member}`)
+          : counts.adds < MAX_RECORDS
+      if (!fits || !parents.every((parent) => known.has(parent))) continue
+      count(record)
+      known.set(record.hash, record)
       taken.push(record)
     }
     return taken

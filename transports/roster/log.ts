@@ -15,7 +15,7 @@ export interface RosterState {
   readonly members: ReadonlyMap<string, Member>
   /** Keys of everybody who was a member by somebody's word: what they signed then stays valid. */
   readonly everMembers: readonly string[]
-  /** Records worth keeping: by members, at the time, and saying something. The others are dropped by every node. */
+  /** Records worth keeping. The others are dropped by every node. */
   readonly kept: readonly RosterRecord[]
   /** Parents for the next record of an author about somebody: first what entitles it, then the latest of the rest. */
   readonly parentsFor: (author: string, subject: string) => readonly string[]
@@ -26,8 +26,8 @@ export interface RosterState {
 /**
  * Reads a roster. Rules:
  * - The genesis is the record whose hash gives the mesh id; its author is the first member.
- * - A record is kept when its author was a member by what its ancestors say, and when it says something: it adds whom
- *   they do not list under that name, or removes whom they list.
+ * - A record is kept when its ancestors know its author and whom it removes, and when it does not repeat its author's
+ *   last word. It counts when its author was a member by those of its ancestors that count.
  * - A removal beats whatever is concurrent with it: an add of the same member, and every record of that member.
  * - Of members that remove each other at once, the one counts who was in the mesh first. So nobody who was removed can
  *   undo it with a record that pretends to be older, unless it is the older member itself.
@@ -39,7 +39,7 @@ export function evaluateRoster(meshId: string, records: readonly RosterRecord[])
     members: log.members(valid),
     everMembers: log.everMembers,
     kept: log.kept.map(({ record }) => record),
-    parentsFor: (author, subject) => log.parentsFor(author, subject),
+    parentsFor: (author, subject) => log.parentsFor(valid, author, subject),
     version: log.version(),
   }
 }
@@ -68,15 +68,21 @@ class Log {
       // A record that hangs on one that is dropped is dropped as well.
       if (!parents.every((parent) => parent !== undefined)) continue
       const node = nodeOf(record, this.kept.length, parents, words)
-      if (record.statement.type !== 'genesis' && !this.#isEntitled(node)) continue
+      if (record.statement.type !== 'genesis' && !this.#isWorthKeeping(node)) continue
       nodes.set(record.hash, node)
       this.kept.push(node)
       this.#bySubject.set(node.subject, [...(this.#bySubject.get(node.subject) ?? []), node])
     }
   }
 
+  /** Whoever was added by somebody who was a member by what it knew. */
   get everMembers(): string[] {
-    return [...this.#bySubject.keys()]
+    const isByMember = (node: Node) =>
+      node.record.statement.type === 'genesis' ||
+      this.#membership(node.record.author, (other) => isAncestor(other, node)) !== undefined
+    return [...this.#bySubject].flatMap(([key, said]) =>
+      said.some((node) => !node.removes && isByMember(node)) ? [key] : [],
+    )
   }
 
   /** Records that count, after the rule on what is concurrent with a removal. */
@@ -105,12 +111,12 @@ class Log {
     return members
   }
 
-  parentsFor(author: string, subject: string): string[] {
+  parentsFor(valid: ReadonlySet<Node>, author: string, subject: string): string[] {
     const named = new Set(this.kept.flatMap(({ record }) => record.parents))
     const heads = this.kept.filter(({ record }) => !named.has(record.hash)).reverse()
     // A record names few parents: whoever makes many heads must not crowd out those that others' memberships hang on.
     const above = [author, subject].flatMap((key) => {
-      const membership = this.#membership(key, () => true)
+      const membership = this.#membership(key, (node) => valid.has(node))
       return (
         heads.find((head) => membership !== undefined && (head === membership || isAncestor(membership, head))) ?? []
       )
@@ -123,17 +129,22 @@ class Log {
     return createHash('sha256').update(hashes.join()).digest('hex').slice(0, 16)
   }
 
-  #isEntitled(node: Node): boolean {
-    const isKnown = (other: Node) => isAncestor(other, node)
-    if (this.#membership(node.record.author, isKnown) === undefined) return false
-    const { statement } = node.record
-    const current = this.#membership(node.subject, isKnown)?.record
-    if (statement.type === 'remove') return current !== undefined
-    if (current === undefined || current.statement.type === 'remove') return true
-    // By another author it may be all that is left: the listed one can turn out void.
-    return (
-      statement.type === 'add' && (current.statement.name !== statement.name || current.author !== node.record.author)
-    )
+  /**
+   * Whether a record is worth keeping, whatever is concurrent with it: by and about people whom its ancestors know, and
+   * no mere repetition. Whether it counts is for {@link #read} to say: a removal among the ancestors may be void.
+   */
+  #isWorthKeeping(node: Node): boolean {
+    const isAdded = (key: string) => this.#said(key, node).some(({ removes }) => !removes)
+    const { author, statement } = node.record
+    if (!isAdded(author) || (node.removes && !isAdded(node.subject))) return false
+    const last = this.#said(node.subject, node).findLast(({ record }) => record.author === author)?.record.statement
+    if (last === undefined || last.type !== statement.type) return true
+    return last.type === 'add' && statement.type === 'add' && last.name !== statement.name
+  }
+
+  /** Kept ancestors of a record that are about somebody. */
+  #said(key: string, node: Node): Node[] {
+    return (this.#bySubject.get(key) ?? []).filter((other) => isAncestor(other, node))
   }
 
   #read(standing: readonly Node[]): Set<Node> {

@@ -106,13 +106,16 @@ export class Pairing {
     const peerId = this.#find(text)
     const nodeId = this.#membership.nameOf(peerId)
     const { roster } = this.#membership
-    const record = roster.sign({ type: 'remove', member: Buffer.from(publicKeyOf(peerId)).toString('hex') })
+    const record = roster.sign({ type: 'remove', member: keyOf(peerId) })
     // It is told itself, where it can be: once it is no member any more, nothing reaches it.
     await this.#membership.tellRoster(
       this.#components.transport.connected().filter((peer) => peer === peerId),
       [record],
     )
     await roster.add([record])
+    if (roster.member(keyOf(peerId)) !== undefined) {
+      throw new MeshError('ROSTER_INVALID', `the roster has no room for the removal of ${nodeId}`)
+    }
     return { nodeId, peerId }
   }
 
@@ -206,3 +209,5 @@ export class Pairing {
     return this.#components.membership()
   }
 }
+
+const keyOf = (peer: PeerId) => Buffer.from(publicKeyOf(peer)).toString('hex')
