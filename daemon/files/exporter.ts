@@ -184,7 +184,7 @@ export async function createExporter(components: ExporterComponents, init: Expor
           const stamp = stamps[i]
           if (isSame(record, stamp)) continue
           changed.add(record.unit)
-          if (stamp === undefined) gone++
+          if (stamp === undefined && record.open === undefined) gone++
         }
       }
       if (gone >= MANY_GONE) findings.state('files.vanished', whileGone(gone))

@@ -137,9 +137,14 @@ class Log {
     const isAdded = (key: string) => this.#said(key, node).some(({ removes }) => !removes)
     const { author, statement } = node.record
     if (!isAdded(author) || (node.removes && !isAdded(node.subject))) return false
-    const last = this.#said(node.subject, node).findLast(({ record }) => record.author === author)?.record.statement
-    if (last === undefined || last.type !== statement.type) return true
-    return last.type === 'add' && statement.type === 'add' && last.name !== statement.name
+    const about = this.#said(node.subject, node)
+    const last = about.findLast(({ record }) => record.author === author)
+    const said = last?.record.statement
+    if (last === undefined || said?.type !== statement.type) return true
+    if (said.type === 'add' && statement.type === 'add' && said.name !== statement.name) return true
+    // A repetition, unless somebody has said something since that may have undone it.
+    const since = [...about, ...this.#said(author, node).filter(({ removes }) => removes)]
+    return since.some((other) => other !== last && !isAncestor(other, last))
   }
 
   /** Kept ancestors of a record that are about somebody. */
