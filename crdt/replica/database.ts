@@ -78,13 +78,25 @@ export class Database {
     }
   }
 
-  /** Pairs of a range in order of key, from one snapshot. @throws {MeshError} `STORAGE_CORRUPT`, `STORAGE_FAILED` */
+  /**
+   * Pairs of a range in order of key, from one snapshot; where the database is opened again meanwhile, the rest is from
+   * a later one. @throws {MeshError} `STORAGE_CORRUPT`, `STORAGE_FAILED`
+   */
   async *range(range: KeyRange, limit = -1): AsyncGenerator<[Uint8Array, Uint8Array]> {
-    const level = await this.#open()
-    try {
-      for await (const [key, stored] of level.iterator({ ...range, limit })) yield [key, unseal(key, stored)]
-    } catch (cause) {
-      throw this.#readFailure(cause)
+    let after: Uint8Array | undefined
+    for (let left = limit; ; ) {
+      const level = await this.#open()
+      const rest = after === undefined ? range : { ...range, gte: Buffer.concat([after, Buffer.of(0)]) }
+      try {
+        for await (const [key, stored] of level.iterator({ ...rest, limit: left })) {
+          after = key
+          left--
+          yield [key, unseal(key, stored)]
+        }
+        return
+      } catch (cause) {
+        if ((cause as { code?: string }).code !== 'LEVEL_ITERATOR_NOT_OPEN') throw this.#readFailure(cause)
+      }
     }
   }
 

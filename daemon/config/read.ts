@@ -37,7 +37,11 @@ async function readText(path: string): Promise<string> {
     if (code === 'ENOENT') return ''
     if (code === 'ENOTDIR') {
       const hint = 'move that file away, or set MESH_HOME to another folder'
-      throw new MeshError('HOME_UNWRITABLE', `a file is where a folder must be, above ${path}`, { field: path, hint, cause })
+      throw new MeshError('HOME_UNWRITABLE', `a file is where a folder must be, above ${path}`, {
+        field: path,
+        hint,
+        cause,
+      })
     }
     const why = cause instanceof Error ? cause.message : String(cause)
     const hint = 'make it a file that the user who runs the daemon may read, or remove it'
