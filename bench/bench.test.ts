@@ -19,7 +19,8 @@ import { benchValue, VALUE_BYTES } from './values.ts'
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 
 describe.each(QUESTIONS)('$name, at its smallest', (question) => {
-  test('gives every figure as a finite number, in the declared shape', async () => {
+  // Starts daemons and warms them up: on a busy machine that alone takes long.
+  test('gives every figure as a finite number, in the declared shape', { timeout: 90_000 }, async () => {
     const report = await runAll([question], 'tiny')
     expect(report.failures).toEqual([])
     expect([...Value.Errors(ReportSchema, JSON.parse(JSON.stringify(report)))]).toEqual([])

@@ -63,6 +63,10 @@ async function startDaemon({ nodeId, fileView = true }: DaemonProcessInit): Prom
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  // Before its folder is removed. A daemon outlives whoever started it.
+  const killAtExit = () => child.kill('SIGKILL')
+  process.prependOnceListener('exit', killAtExit)
+  void ended.then(() => process.off('exit', killAtExit))
   const stop = async () => {
     const kill = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
     child.kill('SIGTERM')

@@ -22,6 +22,9 @@ Everything is measured in temporary folders on the disk of TMPDIR. Ends with 1 w
 
 const LATEST = fileURLToPath(new URL('./results/latest.json', import.meta.url))
 
+// By an exit, so that daemons and folders do not stay behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
 try {
   await main(process.argv.slice(2))
 } catch (error) {
