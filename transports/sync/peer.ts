@@ -193,8 +193,9 @@ export class Peer {
       error = failure
     } finally {
       signal?.removeEventListener('abort', giveUp)
-      // A half-close would leave the peer waiting with what it still wants to send.
-      if (error === undefined) await link?.close().catch(() => {})
+      // A half-close would leave the peer waiting with what it still wants to send. Where the talk came to its end, only
+      // without equality, the peer must still hear what was refused.
+      if (error === undefined || hasTalked(error)) await link?.close().catch(() => {})
       else link?.abort(error as Error)
     }
     this.#ended(error === undefined, error)
@@ -238,6 +239,11 @@ export class Peer {
   get #name(): string {
     return this.#components.nameOf(this.id)
   }
+}
+
+/** Whether a session ended in good order, though not in equality. */
+function hasTalked(error: unknown): boolean {
+  return error instanceof MeshError && (error.code === 'SYNC_INCOMPLETE' || error.code === 'SYNC_UNDECIDED')
 }
 
 /** An error as reports carry it. */
