@@ -17,26 +17,27 @@ import {
 } from './lab-suite.ts'
 
 const workers = sharedWorkers()
-const PROGRAM = fileURLToPath(new URL('./full-disk-child-suite.ts', import.meta.url))
+const WRITER = fileURLToPath(new URL('./full-disk-child-suite.ts', import.meta.url))
+const ADOPTER = fileURLToPath(new URL('./full-disk-adoption-child-suite.ts', import.meta.url))
 
 /**
- * Runs the program on a new database under a limit on the size of files, which every user may set, and which fails a
+ * Runs a program on a new database under a limit on the size of files, which every user may set, and which fails a
  * write in the middle as a full disk does. The limit is in blocks, of 512 bytes here and of 1,024 there.
  */
-async function runLimited(mode: 'recovers' | 'stays', blocks: number): Promise<{ path: string; told: Told }> {
+async function runLimited<T>(blocks: number, program: string, argument: string): Promise<{ path: string; told: T }> {
   const empty = await openTestReplica('ceo', { workers })
   await empty.close()
   const command = `ulimit -f ${blocks}; exec "$0" "$@"`
   const stdout = await new Promise<string>((resolve) => {
-    execFile('sh', ['-c', command, process.execPath, PROGRAM, empty.path, mode], (_, text, errors) =>
+    execFile('sh', ['-c', command, process.execPath, program, empty.path, argument], (_, text, errors) =>
       resolve(text === '' ? errors : text),
     )
   })
-  return { path: empty.path, told: JSON.parse(stdout) as Told }
+  return { path: empty.path, told: JSON.parse(stdout) as T }
 }
 
 it('S-05: after a failed write nothing is acknowledged that is not kept, and writing goes on by itself', async () => {
-  const { path, told } = await runLimited('recovers', 3_072)
+  const { path, told } = await runLimited<Told>(3_072, WRITER, 'recovers')
   expect(told.codes).toEqual(['STORAGE_FAILED'])
   expect(told.readable).toBe(true)
   expect(told.before.length).toBeGreaterThan(5)
@@ -62,8 +63,23 @@ it('S-05: after a failed write nothing is acknowledged that is not kept, and wri
 }, 60_000)
 
 it('S-05: while there is no room writes are refused and reads go on, and what was kept is there later', async () => {
-  const { path, told } = await runLimited('stays', 960)
+  const { path, told } = await runLimited<Told>(960, WRITER, 'stays')
   expect(told).toMatchObject({ codes: ['STORAGE_FAILED'], readable: true, after: [] })
   const { faults, entries } = await audit(path, authorsOf(['ceo']))
   expect({ faults, entries }).toEqual({ faults: [], entries: told.before.length + 1 })
+}, 60_000)
+
+it('a change of mesh that meets a full disk goes on when there is room, and what waited is written then', async () => {
+  const other = 'b'.repeat(32)
+  const { path, told } = await runLimited<{ failed: boolean; meshId: string }>(3_072, ADOPTER, other)
+  expect(told).toEqual({ failed: true, meshId: other })
+  const ceo = await openTestReplica('ceo', { workers, path })
+  expect(ceo.meshId).toBe(other)
+  expect(await ceo.history(memory('key-0'))).toHaveLength(2)
+  await ceo.close()
+  const { faults, rows, entries } = await audit(path, authorsOf(['ceo']))
+  expect(faults).toEqual([])
+  expect(entries).toBe(1_500 + 3)
+  expect(rows.get('memory mesh key-999')).toMatchObject({ value: 'second' })
+  expect(rows.has('memory mesh key-1')).toBe(false)
 }, 60_000)

@@ -17,6 +17,8 @@ import { type ChangeSignature, unpackSignatures } from './records.ts'
 export const MAX_CHANGE_BYTES = 2 * 1024 * 1024
 /** Most bytes of JSON that one entry may show after a merge: concurrent puts of the largest value add up. */
 const MAX_MERGED_BYTES = 16 * 1024 * 1024
+/** Actor of documents that are only read. */
+const READER = 'ee'.repeat(16)
 /** The latest time that a change may bear, in Unix seconds: the last one that a JavaScript date can show. */
 const MAX_TIME = 8_640_000_000_000
 /** Signatures kept for one change: its author's and those of members that brought it along. */
@@ -66,8 +68,8 @@ export function vet(task: VetTask, rules: VetRules): Vetted {
   for (const change of task.changes) {
     if (change.length > MAX_CHANGE_BYTES) throw new MeshError('CHANGE_TOO_LARGE', `a change of ${change.length} bytes`)
   }
-  const actor = 'ee'.repeat(16)
-  const document = task.base === undefined ? EntryDocument.create(id, actor) : EntryDocument.load(id, task.base, actor)
+  const document =
+    task.base === undefined ? EntryDocument.create(id, READER) : EntryDocument.load(id, task.base, READER)
   try {
     const before = document.heads
     document.apply(task.changes)
@@ -82,13 +84,23 @@ export function vet(task: VetTask, rules: VetRules): Vetted {
     return {
       baseHeads: before,
       added,
-      document: document.save(),
+      document: saveWhole(document),
       signatures: signatures.filter(({ change }) => inDocument.has(hex(change))),
       view,
     }
   } finally {
     document.free()
   }
+}
+
+/**
+ * Saves a document that can be opened again. One with a change that is encoded otherwise than Automerge does it cannot:
+ * it is saved in the usual form, which has another hash.
+ */
+function saveWhole(document: EntryDocument): Uint8Array {
+  const bytes = document.save()
+  EntryDocument.load(document.id, bytes, READER).free()
+  return bytes
 }
 
 /** Signatures offered that verify and that are not held already, at most a few for each change. */

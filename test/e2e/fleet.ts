@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeEach, vi } from 'vitest'
+import { LONG } from '../support/long.ts'
 import { type Machine, type MachineInit, makeMachine } from '../support/machine.ts'
 import { until } from '../support/until.ts'
 
 /** For one test, and for what goes before it, in milliseconds. */
-const TEST_MS = 90_000
+const TEST_MS = LONG ? 30 * 60_000 : 90_000
 /** Characters of what a machine said that are printed where a test fails. */
 const MOST_TOLD = 6_000
 

@@ -105,7 +105,8 @@ test('of two first starts at once on one home one runs, and the other says that 
     await until('both have settled', () => children.every(isSettled))
     const over = children.filter((child) => !child.isRunning())
     expect(over).toHaveLength(1)
-    expect((await over[0]?.ended)?.code).toBe(11)
+    const { code, stderr } = (await over[0]?.ended) ?? {}
+    expect({ code, stderr }).toEqual({ code: 11, stderr: expect.stringContaining(one.home) })
     await one.client.putMemory({ scope: 'mesh', key: 'plan', value: 1 })
     // What it made is one whole node.
     expect(await one.client.status()).toMatchObject({ entries: 1, peers: [] })

@@ -71,6 +71,6 @@ test.each([
   const value = bytes.length
   await sec.client.putMemory({ scope: 'mesh', key: 'still', value })
   await arrives(ceo, 'still', value)
-  await until('all are cut', () => sockets.every(({ destroyed }) => destroyed), { ms: 30_000 })
+  await until('all are cut', () => sockets.every(({ destroyed }) => destroyed))
   expect((await sec.json(['sync'])).equal).toBe(true)
 })

@@ -2,7 +2,7 @@
 const LOOK_MS = 20
 
 export interface UntilInit {
-  /** For all looks together, in milliseconds: 15,000. */
+  /** For all looks together, in milliseconds: 30,000, for what takes a second on a quiet machine. */
   readonly ms?: number
   /** Asked before each look; what it throws ends the wait. */
   readonly check?: () => void
@@ -16,7 +16,7 @@ export interface UntilInit {
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
-  { ms = 15_000, check }: UntilInit = {},
+  { ms = 30_000, check }: UntilInit = {},
 ): Promise<T> {
   const deadline = performance.now() + ms
   for (let cause: unknown; ; ) {

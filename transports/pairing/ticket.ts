@@ -17,6 +17,7 @@ export interface Ticket {
   readonly expiresAt: number
 }
 
+const MESH_ID_BYTES = 16
 /** Bytes of a ticket's secret. */
 export const SECRET_BYTES = 16
 
@@ -44,23 +45,24 @@ export function parseTicket(text: string): Ticket {
   if (bytes.length < 5 || bytes.readUInt32BE(bytes.length - 4) !== crc32(body))
     throw malformed('a part of it is missing or changed')
   try {
-    const [meshId, peer, addresses, secret, expiresAt] = decode(body) as [
-      Uint8Array,
-      string,
-      string[],
-      Uint8Array,
-      number,
-    ]
-    if (meshId.length !== 16 || secret.length !== SECRET_BYTES || !Number.isSafeInteger(expiresAt))
+    const [meshId, peer, addresses, secret, expiresAt] = decode(body) as unknown[]
+    if (!isBytes(meshId, MESH_ID_BYTES) || !isBytes(secret, SECRET_BYTES) || !isTime(expiresAt))
       throw malformed('a field is of the wrong size')
     if (!Array.isArray(addresses) || !addresses.every((a) => typeof a === 'string'))
       throw malformed('addresses are a list')
-    return { meshId: Buffer.from(meshId).toString('hex'), peer: parsePeerId(peer), addresses, secret, expiresAt }
+    const mesh = Buffer.from(meshId).toString('hex')
+    return { meshId: mesh, peer: parsePeerId(peer as string), addresses, secret, expiresAt }
   } catch (cause) {
     if (cause instanceof MeshError && cause.code === 'TICKET_MALFORMED') throw cause
     throw malformed('its content cannot be read', cause)
   }
 }
+
+const isBytes = (value: unknown, length: number): value is Uint8Array =>
+  value instanceof Uint8Array && value.length === length
+
+/** Unix seconds that a date can show. */
+const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && Math.abs(value as number) <= 8.64e12
 
 function malformed(what: string, cause?: unknown): MeshError {
   const hint = 'copy the whole line that `mesh invite` printed; it begins with mesh-ticket-'
