@@ -24,23 +24,27 @@ export async function readNodeKey(path: string): Promise<Uint8Array | undefined>
   return Buffer.from(text, 'hex')
 }
 
-/** Makes a node's key, durably, unless there is one. Returns the one that is there afterwards. */
-export async function createNodeKey(path: string): Promise<Uint8Array> {
+/**
+ * Makes a node's key, durably, unless there is one. Of two daemons that start at once neither replaces the other's.
+ * Returns the one that is there afterwards, or undefined when another daemon has given it its final name meanwhile.
+ */
+export async function createNodeKey(path: string): Promise<Uint8Array | undefined> {
   const beside = `${path}.${randomBytes(6).toString('hex')}`
   try {
     const file = await open(beside, 'wx', 0o600)
     await file.writeFile(`${randomBytes(SEED_BYTES).toString('hex')}\n`)
     await file.sync()
     await file.close()
-    // A link, not a rename: of two daemons that start at once neither replaces the other's key.
-    await link(beside, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error
-    })
+    await linkUnlessThere(beside, path)
   } finally {
     await rm(beside, { force: true })
   }
-  const seed = await readNodeKey(path)
-  if (seed === undefined)
-    throw new MeshError('KEY_UNREADABLE', `${path} was removed while it was made`, { field: path })
-  return seed
+  return readNodeKey(path)
+}
+
+/** Gives a file another name as well, unless there is a file of that name. (A rename would replace it.) */
+export async function linkUnlessThere(from: string, to: string): Promise<void> {
+  await link(from, to).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
 }

@@ -6,7 +6,7 @@ import { createReplica, replicaExists } from '../crdt/replica/index.ts'
 import { createSigner } from '../crdt/signing.ts'
 import { newMesh, rosterWrite } from '../transports/roster/index.ts'
 import type { HomeLayout } from './home.ts'
-import { createNodeKey, readNodeKey } from './identity.ts'
+import { createNodeKey, linkUnlessThere, readNodeKey } from './identity.ts'
 
 export interface SetUp {
   /** The node's secret seed, 32 bytes. */
@@ -30,30 +30,38 @@ export async function setUp(layout: HomeLayout, nodeId: string): Promise<SetUp> 
   const keyPath = keyPathOf(layout)
   const newKeyPath = `${keyPath}.new`
   const { databasePath } = layout
-  const seed = await readNodeKey(keyPath)
-  if (seed !== undefined) {
-    if (!replicaExists(databasePath)) throw await missingDatabase(databasePath)
-    await sweep(layout)
-    return { seed, created: false }
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const seed = await readNodeKey(keyPath)
+    if (seed !== undefined) {
+      if (!replicaExists(databasePath)) throw await missingDatabase(databasePath)
+      if (attempt === 0) await sweep(layout)
+      return { seed, created: attempt > 0 }
+    }
+    if (!replicaExists(databasePath)) {
+      if (await holdsFiles(databasePath)) throw await missingDatabase(databasePath)
+      const made = await createNodeKey(newKeyPath)
+      // Another first start has just finished: what it made is read in the next round.
+      if (made !== undefined) await makeReplica(databasePath, made, nodeId)
+    }
+    await nameKey(newKeyPath, keyPath)
   }
-  if (!replicaExists(databasePath)) {
-    if (await holdsFiles(databasePath)) throw await missingDatabase(databasePath)
-    await makeReplica(databasePath, await createNodeKey(newKeyPath), nodeId)
-  }
-  return { seed: await nameKey(newKeyPath, keyPath), created: true }
-}
-
-/** Gives the new key its name, unless another start has done so meanwhile. */
-async function nameKey(from: string, to: string): Promise<Uint8Array> {
-  await rename(from, to).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-  })
-  const seed = await readNodeKey(to)
-  if (seed !== undefined) return seed
-  throw new MeshError('KEY_UNREADABLE', `the database is there, but its node's key ${to} is not`, {
-    field: to,
+  throw new MeshError('KEY_UNREADABLE', `the database is there, but its node's key ${keyPath} is not`, {
+    field: keyPath,
     hint: 'restore node.key from a backup; or move the whole meshd folder away to begin as a new node',
   })
+}
+
+/** Rounds of a first start: one to make everything, one to read it; more only where others do the same at once. */
+const MAX_ATTEMPTS = 5
+
+/** Gives the new key its name, unless there is one: then that is the key that the database was made with. */
+async function nameKey(from: string, to: string): Promise<void> {
+  try {
+    await linkUnlessThere(from, to)
+    await rm(from, { force: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
 }
 
 async function makeFolders({ home, meshdDir }: HomeLayout): Promise<void> {
@@ -85,9 +93,9 @@ async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { mode: 0o700 })
 }
 
-/** Removes what a first start that was killed has left: an unfinished database, or a key under no name. */
+/** Removes what a kill has left: of a first start a database or key without its name, of a rotation half a token. */
 async function sweep({ meshdDir }: HomeLayout): Promise<void> {
-  const left = (await readdir(meshdDir)).filter((name) => /^(node\.key\.|db\.new)/.test(name))
+  const left = (await readdir(meshdDir)).filter((name) => /^(node\.key\.|db\.new|token\.)/.test(name))
   await Promise.all(left.map((name) => rm(join(meshdDir, name), { recursive: true, force: true })))
 }
 

@@ -46,9 +46,12 @@ test('rotating replaces the token in the file and kills the old one', async () =
 
 test('what an interrupted rotation left behind is in nobody’s way', async () => {
   const token = await openTokenFile(path)
-  await writeFile(`${path}.new`, 'half')
+  await writeFile(`${path}.0123456789ab`, 'half')
+  const before = await readFile(path, 'utf8')
   await token.rotate()
-  expect(await readdir(folder)).toEqual(['token'])
+  expect(await readFile(path, 'utf8')).not.toBe(before)
+  // The next start of the daemon sweeps it away.
+  expect(await readdir(folder)).toEqual(['token', 'token.0123456789ab'])
 })
 
 test('rights that are too wide are taken back', async () => {

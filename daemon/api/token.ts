@@ -56,7 +56,8 @@ async function readToken(path: string): Promise<string | undefined> {
 
 /** Written beside and renamed: a reader sees the old token or the new one, and no one else sees either. */
 async function writeToken(path: string, token: string): Promise<string> {
-  const beside = `${path}.new`
+  // Of its own for each writer: two daemons may start at once.
+  const beside = `${path}.${randomBytes(6).toString('hex')}`
   try {
     await rm(beside, { force: true })
     await using file = await open(beside, 'wx', 0o600)
