@@ -150,7 +150,7 @@ describe('while a mesh is changed', () => {
   })
 
   it('closing ends it, and the next opening completes it', async () => {
-    const ceo = await replicaWithEntries(2_000)
+    const ceo = await replicaWithEntries(900)
     const rows = ceo.counts()
     let closing: Promise<void> | undefined
     const adopted = ceo.adopt(adoption(), () => {
@@ -168,7 +168,7 @@ describe('while a mesh is changed', () => {
 })
 
 const KILLS = LONG ? 60 : 5
-const ENTRIES = 1_500
+const ENTRIES = 900
 
 it('a change of mesh that is killed again and again is completed, and nothing is lost', {
   timeout: 1_800_000,

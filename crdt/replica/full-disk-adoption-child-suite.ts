@@ -34,7 +34,7 @@ async function logBytes(): Promise<number> {
 }
 
 await Promise.all(Array.from({ length: 1_500 }, (_, i) => put(`key-${i}`, 'first')))
-const filler = 'x'.repeat(30_000)
+const filler = 'x'.repeat(60_000)
 while (await works(put('filler', filler)));
 const most = await logBytes()
 while (!(await works(put('room', 'again')))) await pause()

@@ -9,7 +9,7 @@ import type { Acknowledged } from './writer-child-suite.ts'
 const workers = sharedWorkers()
 const ROUNDS = LONG ? 100 : 5
 /** The kill comes after so many acknowledged writes at most. */
-const MOST_WRITES = 400
+const MOST_WRITES = 200
 
 const nameOf = ({ kind, scope, key }: Acknowledged) => `${kind} ${scope} ${key}`
 

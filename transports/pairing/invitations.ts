@@ -61,8 +61,14 @@ export class Invitations {
     }
     const secret = randomBytes(SECRET_BYTES)
     const invited = { id: idOf(secret), expiresAt, usedBy: undefined }
-    await this.#side.write([write(invited)])
+    // Counted before it is durable: many may be asked for at once.
     this.#known.set(invited.id, invited)
+    try {
+      await this.#side.write([write(invited)])
+    } catch (error) {
+      this.#known.delete(invited.id)
+      throw error
+    }
     return secret
   }
 
