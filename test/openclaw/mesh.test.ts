@@ -7,7 +7,10 @@ import { BUNDLED_SKILLS } from './install.ts'
 import { type MeshNode, startMeshNode } from './mesh-node.ts'
 import { within } from './surroundings.ts'
 
-/** What was put here is found there by then, and so is an edit: to after OpenClaw's answer, which alone takes 4 s. */
+/**
+ * Who searches on the other machine this long after a put or an edit finds it. OpenClaw's command itself, a process of
+ * its own, takes 4 s and on a busy machine more, which says nothing of the mesh.
+ */
 const FOUND_MS = 10_000
 
 const running = new AsyncDisposableStack()
@@ -133,11 +136,14 @@ describe('memory of the mesh in OpenClaw', () => {
     const what = `${after === 1 ? '1 hit' : `${after} hits`} for ${word}`
     await within(FOUND_MS, `${what} by agents`, async () => counted(await gateway.callMemorySearch(word)))
     const byAgents = since(start)
-    const hits = await within(FOUND_MS, `${what} by search`, async () => counted(await gateway.searchMemory(word)))
-    const took = performance.now() - start
-    const report = `${what} on sec after mesh ${command[0]} on ceo: agents saw it after ${byAgents}, openclaw memory search after ${seconds(took)}`
+    let asked = 0
+    const hits = await within(FOUND_MS, `${what} by search`, async () => {
+      asked = performance.now()
+      return counted(await gateway.searchMemory(word))
+    })
+    const report = `${what} on sec after mesh ${command[0]} on ceo: agents saw it after ${byAgents}, openclaw memory search when asked after ${seconds(asked - start)}, which answered after ${since(start)}`
     tell(report)
-    expect(took, report).toBeLessThan(FOUND_MS)
+    expect(asked - start, report).toBeLessThan(FOUND_MS)
     return hits[0]
   }
 })
