@@ -45,16 +45,24 @@ let adopted = false
 const adopting = replica.adopt({ meshId, forget: [], records: [] }).finally(() => {
   adopted = true
 })
-// Before and behind the place that it comes to.
-const waiting: Promise<unknown>[] = [put('aaa', 'new'), put('key-0', 'second'), put('key-999', 'second')]
-waiting.push(replica.remove({ kind: 'memory', scope, key: 'key-1' }, 'ceo'))
+// Before and behind the place that it comes to. They wait for it, and are told when the disk makes it wait.
+let refused = 0
+const untilDone = async (write: () => Promise<unknown>) => {
+  for (; !(await works(write())); await pause()) refused++
+}
+const waiting = [
+  untilDone(() => put('aaa', 'new')),
+  untilDone(() => put('key-0', 'second')),
+  untilDone(() => put('key-999', 'second')),
+  untilDone(() => replica.remove({ kind: 'memory', scope, key: 'key-1' }, 'ceo')),
+]
 let failures = 0
 while (!adopted) {
   if (!(await works(replica.side.write([{ namespace: 'x', key: 'y', value: new Uint8Array(1) }])))) failures++
   await pause()
 }
 await Promise.all([adopting, ...waiting])
-process.stdout.write(JSON.stringify({ failed: failures > 0, meshId: replica.meshId }))
+process.stdout.write(JSON.stringify({ failed: failures > 0, refused: refused > 0, meshId: replica.meshId }))
 process.kill(process.pid, 'SIGKILL')
 
 function pause(): Promise<void> {

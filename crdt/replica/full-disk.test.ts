@@ -69,10 +69,10 @@ it('S-05: while there is no room writes are refused and reads go on, and what wa
   expect({ faults, entries }).toEqual({ faults: [], entries: told.before.length + 1 })
 }, 60_000)
 
-it('a change of mesh that meets a full disk goes on when there is room, and what waited is written then', async () => {
+it('a change of mesh that meets a full disk goes on when there is room; until then writes are refused', async () => {
   const other = 'b'.repeat(32)
-  const { path, told } = await runLimited<{ failed: boolean; meshId: string }>(3_072, ADOPTER, other)
-  expect(told).toEqual({ failed: true, meshId: other })
+  const { path, told } = await runLimited<{ failed: boolean; refused: boolean; meshId: string }>(3_072, ADOPTER, other)
+  expect(told).toEqual({ failed: true, refused: true, meshId: other })
   const ceo = await openTestReplica('ceo', { workers, path })
   expect(ceo.meshId).toBe(other)
   expect(await ceo.history(memory('key-0'))).toHaveLength(2)

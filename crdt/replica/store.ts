@@ -81,6 +81,9 @@ export class Store implements Replica {
   #meshId: string
   #authors: readonly Uint8Array[]
   #adopting: Promise<unknown> | undefined
+  /** Why the adoption under way does not get on, while it does not; and what wakes those who wait for it then. */
+  #stall: MeshError | undefined
+  #stalled = Promise.withResolvers<void>()
 
   constructor(components: StoreComponents, init: StoreInit) {
     this.#components = components
@@ -215,7 +218,7 @@ export class Store implements Replica {
   }
 
   async adopt(adoption: Adoption, onProgress?: (done: number, total: number) => void): Promise<number> {
-    while (this.#adopting !== undefined) await this.#adopting
+    while (this.#adopting !== undefined) await this.#adopted()
     const run = this.#adopt(adoption, onProgress)
     this.#adopting = run.catch(() => {})
     try {
@@ -256,14 +259,41 @@ export class Store implements Replica {
     const { database, signer } = this.#components
     for (let state = begin; ; ) {
       try {
-        return await runAdoption(database, signer, state, onBatch)
+        return await runAdoption(database, signer, state, (done) => {
+          this.#stall = undefined
+          onBatch(done)
+        })
       } catch (error) {
-        const hasBegun = await interruptedAdoption(database, begin.position)
-        if (hasBegun === undefined || !(error instanceof MeshError) || error.code !== 'STORAGE_FAILED') throw error
-        state = hasBegun
-        await setTimeout(ADOPTION_RETRY_MS)
+        if (!isStorageFailure(error)) throw error
+        state = await this.#resumed(begin.position, error)
+      } finally {
+        this.#stall = undefined
       }
     }
+  }
+
+  /** Where an adoption that met `error` stands, once it can go on. @throws `error` where nothing of it was written */
+  async #resumed(position: number, error: MeshError): Promise<AdoptionState> {
+    this.#stall = error
+    this.#stalled.resolve()
+    this.#stalled = Promise.withResolvers()
+    for (;;) {
+      await setTimeout(ADOPTION_RETRY_MS)
+      try {
+        const state = await interruptedAdoption(this.#components.database, position)
+        if (state === undefined) throw error
+        return state
+      } catch (failure) {
+        // The database may be closed just then, to be opened again.
+        if (failure === error || !isStorageFailure(failure)) throw failure
+      }
+    }
+  }
+
+  /** Waits for the change of mesh under way. @throws {MeshError} `STORAGE_FAILED` while it waits for the disk itself */
+  async #adopted(): Promise<void> {
+    if (this.#stall !== undefined) throw this.#stall
+    await Promise.race([this.#adopting, this.#stalled.promise])
   }
 
   async #put(id: EntryId, content: EntryContent, nodeId: string): Promise<{ entry: unknown; seq: number }> {
@@ -291,7 +321,7 @@ export class Store implements Replica {
   /** Lets `change` write; resolves when that is durable, or with undefined when it wrote nothing. */
   async #change(id: EntryId, change: (document: EntryDocument, entry: OpenEntry) => string | undefined) {
     // No await between this and the entry's queue: an adoption that begins waits for what is queued.
-    while (this.#adopting !== undefined) await this.#adopting
+    while (this.#adopting !== undefined) await this.#adopted()
     const written = await this.#documents.withEntry(id, (entry) => {
       const before = entry.view
       let hash: string | undefined
@@ -313,7 +343,7 @@ export class Store implements Replica {
     { id, meshId, via }: { id: EntryId; meshId: string; via: string },
     vetted: Vetted,
   ): Promise<ApplyOutcome> {
-    while (this.#adopting !== undefined) await this.#adopting
+    while (this.#adopting !== undefined) await this.#adopted()
     if (this.#meshId !== meshId) return failed(id, 'CHANGE_UNSIGNED', 'signed for the mesh that this node has left')
     try {
       const written = await this.#documents.withEntry(id, (entry) => {
@@ -348,4 +378,8 @@ export class Store implements Replica {
     })
     return entry.track(commit)
   }
+}
+
+function isStorageFailure(error: unknown): error is MeshError {
+  return error instanceof MeshError && error.code === 'STORAGE_FAILED'
 }

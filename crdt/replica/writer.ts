@@ -25,6 +25,13 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** A group as it goes to the database, and what holds once it is there. */
+interface Prepared {
+  readonly operations: readonly Operation[]
+  readonly totals: Totals
+  readonly commits: readonly Commit[]
+}
+
 export interface WriterInit {
   readonly totals: Totals
   /** Item of a version of an entry. */
@@ -94,23 +101,26 @@ export class Writer {
   }
 
   async #writeGroup(group: readonly Waiting[]): Promise<void> {
+    let prepared: Prepared
     try {
       await this.#reloading
-      const { operations, totals, commits } = this.#prepare(group.map(({ commit }) => commit))
-      await this.#database.write(operations)
-      this.#totals = totals
-      this.#init.onCommit(commits)
-      for (const [i, { resolve }] of group.entries()) resolve((commits[i] as Commit).seq)
+      prepared = this.#prepare(group.map(({ commit }) => commit))
+      await this.#database.write(prepared.operations)
     } catch (error) {
       // What came in meanwhile builds on what is lost now.
       const lost = [...group, ...this.#waiting]
       this.#waiting = []
       this.#init.onFailure()
       for (const { reject } of lost) reject(error)
+      return
     }
+    const { totals, commits } = prepared
+    this.#totals = totals
+    for (const [i, { resolve }] of group.entries()) resolve((commits[i] as Commit).seq)
+    this.#init.onCommit(commits)
   }
 
-  #prepare(group: readonly PendingCommit[]): { operations: Operation[]; totals: Totals; commits: Commit[] } {
+  #prepare(group: readonly PendingCommit[]): Prepared {
     const operations: Operation[] = []
     const commits: Commit[] = []
     const digests = new Map(this.#totals.digests)
