@@ -29,6 +29,8 @@ export interface EntryView {
   readonly heads: readonly Uint8Array[]
   /** At how many places concurrent writes disagree; 0 while deleted. */
   readonly conflicts: number
+  /** How many changes the document holds. */
+  readonly changes: number
 }
 
 /**
@@ -187,15 +189,16 @@ export class EntryDocument {
   view(): EntryView {
     const { author, updatedAt } = this.#latest()
     const heads = this.heads.map((hash) => Buffer.from(hash, 'hex'))
-    if (!this.#isLive()) return { row: undefined, updatedAt, heads, conflicts: 0 }
+    const changes = changesMeta(this.#handle).length
+    if (!this.#isLive()) return { row: undefined, updatedAt, heads, conflicts: 0, changes }
     const { scope, key } = this.id
     if (this.id.kind === 'memory') {
       const leaves = readLeaves(this.#handle)
       const row = { scope, key, value: fromLeaves(shownLeaves(leaves)), node_id: author, updated_at: updatedAt }
-      return { row, updatedAt, heads, conflicts: memoryConflicts(leaves).length }
+      return { row, updatedAt, heads, conflicts: memoryConflicts(leaves).length, changes }
     }
     const row = { name: key, source_node: author, ...readSkill(this.#handle), updated_at: updatedAt, scope }
-    return { row, updatedAt, heads, conflicts: this.#skillConflicts().length }
+    return { row, updatedAt, heads, conflicts: this.#skillConflicts().length, changes }
   }
 
   /** Every place at which live values differ. A place whose values are equal is none. */

@@ -113,11 +113,12 @@ function viewOf(
   }
 }
 
-const plain = ({ row, updatedAt, heads, conflicts }: EntryView) => ({
+const plain = ({ row, updatedAt, heads, conflicts, changes }: EntryView) => ({
   row,
   updatedAt,
   heads: heads.map(hex),
   conflicts,
+  changes,
 })
 
 const sums = (digests: ReadonlyMap<Scope, { digest: Uint8Array; items: number }>) =>
