@@ -6,10 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Value } from 'typebox/value'
 import { describe, expect, test } from 'vitest'
-import { ask } from './ask.ts'
-import { markdownOf } from './markdown.ts'
 import { parseOptions } from './options.ts'
-import type { Question, Round } from './question.ts'
 import { QUESTIONS } from './questions.ts'
 import { ReportSchema } from './report.ts'
 import { runAll } from './run.ts'
@@ -37,36 +34,15 @@ test('small and full sizes run several rounds', () => {
   expect(Math.min(...counts)).toBeGreaterThanOrEqual(3)
 })
 
-describe('a question', () => {
-  const rounds: Round[] = [
-    { ours: 1, limit: 1 },
-    { ours: 6, limit: 3 },
-    { ours: 8, limit: 2 },
-    { ours: 2, limit: 2 },
-  ]
+test('pictures have names of their own', () => {
+  const names = QUESTIONS.flatMap(({ plots }) => (plots?.('full') ?? []).map(({ name }) => name))
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+})
 
-  test('is summed up over the rounds that count, ratios taken round by round', async () => {
-    const { figures } = await ask(askedWith(rounds), 'tiny')
-    expect(figures[0]).toEqual({
-      id: 'ours',
-      what: 'what we do',
-      unit: 'ms',
-      median: 6,
-      low: 2,
-      high: 8,
-      runs: [6, 8, 2],
-      ratios: [{ to: 'limit', median: 2, low: 1, high: 4, runs: [2, 4, 1] }],
-    })
-  })
-
-  test('that does not give a figure fails, is closed, and does not keep the others from being asked', async () => {
-    const closed: string[] = []
-    const report = await runAll([askedWith([{}, { ours: 1 }], () => closed.push('bad')), askedWith(rounds)], 'tiny')
-    expect(report.failures).toEqual([{ name: 'fixture', message: 'figure limit: measured undefined' }])
-    expect(report.answers).toHaveLength(1)
-    expect(closed).toEqual(['bad'])
-    expect(markdownOf(report)).toContain('| what we do | 6 | 2 to 8 | ms | 2.00 × the limit |')
-  })
+test('docs/performance.md has a place for every question', async () => {
+  const text = await readFile(fileURLToPath(new URL('../docs/performance.md', import.meta.url)), 'utf8')
+  const places = [...text.matchAll(/^<!-- bench: ([a-z-]+) -->$/gm)].map((match) => match[1])
+  expect(places.sort()).toEqual(['bars', 'machine', ...QUESTIONS.map(({ name }) => name)].sort())
 })
 
 test('a percentile is a value that was measured, a median the middle', () => {
@@ -96,6 +72,8 @@ describe('the command', () => {
 
   test('asks everything at the small size unless told otherwise', () => {
     expect(parseOptions([], QUESTIONS)).toMatchObject({ size: 'small', questions: QUESTIONS, json: undefined })
+    expect(parseOptions([], QUESTIONS)).toMatchObject({ fresh: false, writeDocs: false })
+    expect(parseOptions(['--fresh', '--write-docs'], QUESTIONS)).toMatchObject({ fresh: true, writeDocs: true })
     expect(parseOptions(['--full', '--only', 'visible'], QUESTIONS)).toMatchObject({
       size: 'full',
       questions: [{ name: 'visible' }],
@@ -110,17 +88,3 @@ describe('the command', () => {
     expect(() => parseOptions(args, QUESTIONS)).toThrow(message)
   })
 })
-
-function askedWith(rounds: readonly Round[], onClose: () => void = () => {}): Question {
-  const scale = { rounds: rounds.length - 1, warmUps: 1 }
-  return {
-    name: 'fixture',
-    asks: 'Does the harness count right?',
-    figures: () => [
-      { id: 'ours', what: 'what we do', unit: 'ms', against: ['limit'] },
-      { id: 'limit', what: 'the limit', unit: 'ms' },
-    ],
-    sizes: { tiny: scale, small: scale, full: scale },
-    open: async () => ({ round: async (index) => rounds[index] ?? {}, close: async () => onClose() }),
-  }
-}

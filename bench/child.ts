@@ -1,5 +1,5 @@
 /** Work in a process of its own, called like functions of this one. */
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a method takes is known where it is called
@@ -25,9 +25,29 @@ export interface Child<M extends Methods> {
   stop(): Promise<void>
 }
 
-/** Starts a program that calls {@link serveParent}. */
-export function startChild<M extends Methods>(program: URL): Child<M> {
-  const child = fork(fileURLToPath(program), { serialization: 'advanced' })
+/**
+ * Starts a program that calls {@link serveParent}.
+ * @param options of Node itself
+ */
+export function startChild<M extends Methods>(program: URL, options: readonly string[] = []): Child<M> {
+  const execArgv = [...process.execArgv, ...options]
+  const child = fork(fileURLToPath(program), { serialization: 'advanced', execArgv })
+  const { call, ended } = callsOf<M>(child, `the process of ${program.pathname}`)
+  const stop = () => {
+    child.kill('SIGKILL')
+    return ended
+  }
+  return { call, stop }
+}
+
+/**
+ * Calls into a process that has a channel to this one and calls {@link serveParent}; `ended` resolves when it has ended.
+ * @param name for messages
+ */
+export function callsOf<M extends Methods>(
+  child: ChildProcess,
+  name: string,
+): Pick<Child<M>, 'call'> & { readonly ended: Promise<void> } {
   const open = new Map<number, PromiseWithResolvers<unknown>>()
   let calls = 0
   child.on('message', ({ id, result, error }: Reply) => {
@@ -38,19 +58,16 @@ export function startChild<M extends Methods>(program: URL): Child<M> {
   })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   void ended.then(() => {
-    for (const call of open.values()) call.reject(new Error(`the process of ${program.pathname} has ended`))
+    for (const call of open.values()) call.reject(new Error(`${name} has ended`))
   })
   return {
+    ended,
     call(method, ...args) {
       const call = Promise.withResolvers<unknown>()
       const id = calls++
       open.set(id, call)
       child.send({ id, method, args } satisfies Call)
       return call.promise as ReturnType<Child<M>['call']> as never
-    },
-    stop() {
-      child.kill('SIGKILL')
-      return ended
     },
   }
 }

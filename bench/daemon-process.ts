@@ -3,9 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createClient, layoutOf, type MeshClient } from '../daemon/api/client.ts'
+import { atExit } from './at-exit.ts'
+import { callsOf } from './child.ts'
 import { temporaryFolder } from './folder.ts'
+import type { VitalSigns } from './vitals.ts'
 
 const DAEMON_MAIN = fileURLToPath(new URL('../daemon/main.ts', import.meta.url))
+/** Loaded into the daemon's process before it, to be asked how that fares. */
+const PROBE = fileURLToPath(new URL('./daemon-probe.ts', import.meta.url))
 const STOP_MS = 20_000
 /** A daemon is quiet when so many looks in a row find it so; the file view waits up to a second before it writes. */
 const CALM_LOOKS = 12
@@ -20,6 +25,11 @@ export interface DaemonProcess {
   readonly token: string
   /** Resolves when it has nothing left to do, such as files to write: they would slow down what is measured next. */
   quiet(): Promise<void>
+  /** From the start of the process until it said that it is ready, in milliseconds. */
+  readonly readyMs: number
+  /** What its process did while `work` was done. */
+  during(work: () => Promise<unknown>): Promise<VitalSigns>
+  /** Its home, if it was made for it, goes as well. */
   stop(): Promise<void>
 }
 
@@ -28,6 +38,8 @@ export interface DaemonProcessInit {
   readonly nodeId: string
   /** Whether it keeps the files that agents read; it does by default. */
   readonly fileView?: boolean
+  /** A home that is there already, in place of a new one. */
+  readonly home?: string
 }
 
 /**
@@ -38,7 +50,7 @@ export async function startDaemons<const I extends readonly DaemonProcessInit[]>
   parts: AsyncDisposableStack,
   inits: I,
 ): Promise<{ [K in keyof I]: DaemonProcess }> {
-  const results = await Promise.allSettled(inits.map(startDaemon))
+  const results = await Promise.allSettled(inits.map((init) => startDaemon(init)))
   const started = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   for (const daemon of started) parts.defer(() => daemon.stop())
   const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
@@ -46,27 +58,28 @@ export async function startDaemons<const I extends readonly DaemonProcessInit[]>
   return started as { [K in keyof I]: DaemonProcess }
 }
 
-async function startDaemon({ nodeId, fileView = true }: DaemonProcessInit): Promise<DaemonProcess> {
-  const home = await temporaryFolder()
+/** Starts one daemon, as {@link startDaemons}; its caller stops it. */
+export async function startDaemon({ nodeId, fileView = true, home: given }: DaemonProcessInit): Promise<DaemonProcess> {
+  const home = given === undefined ? await temporaryFolder() : { path: given, remove: async () => {} }
   const settings = {
     MESH_HOME: home.path,
     MESH_NODE_ID: nodeId,
     MESH_API_PORT: '0',
     MESH_P2P_PORT: '0',
     MESH_P2P_HOST: '127.0.0.1',
-    MESH_LOG_LEVEL: 'warn',
+    MESH_LOG_LEVEL: 'error',
     MESH_FILES_ENABLED: String(fileView),
   }
-  const child = spawn(process.execPath, [DAEMON_MAIN], {
+  const began = performance.now()
+  const child = spawn(process.execPath, ['--import', PROBE, DAEMON_MAIN], {
     // Profiling options and the like, given to the bench, hold for its daemons too.
     env: { ...settings, ...pick(process.env, ['NODE_OPTIONS', 'TMPDIR']) },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    serialization: 'advanced',
   })
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  // Before its folder is removed. A daemon outlives whoever started it.
-  const killAtExit = () => child.kill('SIGKILL')
-  process.prependOnceListener('exit', killAtExit)
-  void ended.then(() => process.off('exit', killAtExit))
+  const { call, ended } = callsOf<typeof import('./daemon-probe.ts').methods>(child, 'the daemon')
+  // A daemon outlives whoever started it.
+  void ended.then(atExit(() => child.kill('SIGKILL')))
   const stop = async () => {
     const kill = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
     child.kill('SIGTERM')
@@ -75,16 +88,28 @@ async function startDaemon({ nodeId, fileView = true }: DaemonProcessInit): Prom
     await home.remove()
   }
   try {
-    await ready(child.stdout, ended)
+    await ready(child.stdout as NodeJS.ReadableStream, ended)
+    const readyMs = performance.now() - began
     const client = createClient({ home: home.path })
     const url = (await client.status()).api.url
     if (url === null) throw new Error('the daemon does not listen on TCP')
     const token = (await readFile(layoutOf(home.path).tokenPath, 'utf8')).trim()
-    const stopAll = () => {
-      client.close()
-      return stop()
+    return {
+      client,
+      url,
+      token,
+      readyMs,
+      quiet: () => quiet(child.pid ?? 0),
+      async during(work) {
+        await call('watch')
+        await work()
+        return call('watched')
+      },
+      stop() {
+        client.close()
+        return stop()
+      },
     }
-    return { client, url, token, quiet: () => quiet(child.pid ?? 0), stop: stopAll }
   } catch (error) {
     await stop()
     throw error

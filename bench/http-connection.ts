@@ -55,6 +55,8 @@ export class HttpConnection {
 
   #send(request: string): Promise<HttpAnswer> {
     if (this.#waiting !== undefined) throw new Error('one request at a time')
+    // A server closes what is idle for some seconds.
+    if (this.#socket.destroyed) throw new Error('the connection is closed')
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }
       this.#socket.write(request)

@@ -1,37 +1,90 @@
 import type { Machine } from './machine.ts'
-import type { Answer, MeasuredFigure, Report } from './report.ts'
+import type { Answer, JudgedBar, MeasuredFigure, Report } from './report.ts'
 
-/** A report for people: the machine in a line, a table for each question. */
-export function markdownOf({ date, machine, answers, failures }: Report): string {
+/** A report for people: the machine in a line, all bars, the tables of each question. */
+export function markdownOf(report: Report): string {
+  const { answers, failures } = report
   const failed = failures.map(({ name, message }) => `**${name} failed:** ${message}`)
-  return [machineLine(date, machine), ...answers.map(section), ...failed].join('\n\n')
+  const sections = answers.map((answer) => `## ${answer.name}\n\n${answerMarkdown(answer)}`)
+  return [machineLine(report), `## Bars\n\n${barsMarkdown(answers)}`, ...sections, ...failed].join('\n\n')
 }
 
-function machineLine(date: string, { cores, cpu, memoryBytes, platform, node, commit, load }: Machine): string {
+/** When, where and of what a report is. */
+export function machineLine({ date, machine }: { readonly date: string; readonly machine: Machine }): string {
+  const { cores, cpu, memoryBytes, platform, node, commit, load } = machine
   const gigabytes = (memoryBytes / 2 ** 30).toFixed(0)
   const busy = `load ${load.before.toFixed(1)} before, ${load.after.toFixed(1)} after`
   return `${date}, ${cores} cores (${cpu}), ${gigabytes} GiB, ${platform}, Node ${node}, commit ${commit ?? 'unknown'}, ${busy}`
 }
 
-function section({ name, asks, size, seconds, figures }: Answer): string {
-  const { name: sizeName, ...scale } = size
-  const numbers = Object.entries(scale).map(([what, number]) => `${what} ${number}`)
-  const named = new Map(figures.map((figure) => [figure.id, figure]))
-  return [
-    `## ${name}`,
-    '',
-    `${asks} Size ${sizeName}: ${numbers.join(', ')}; took ${seconds.toFixed(0)} s.`,
-    '',
-    '| figure | median | lowest to highest | unit | ratio |',
-    '|---|---:|---:|---|---|',
-    ...figures.map((figure) => row(figure, named)),
-  ].join('\n')
+/** Every bar with what was measured, and whether it is met. Bars in time or rate hold for an idle machine of 2 cores. */
+export function barsMarkdown(answers: readonly Answer[]): string {
+  const rows = answers.flatMap(({ name, figures }) =>
+    figures.flatMap((figure) =>
+      figure.bars.map((bar) => {
+        const judged = `${shown(bar.measured)}${bar.to === undefined ? ` ${figure.unit}` : ' ×'}`
+        return `| ${name} | ${figure.what} | ${barText(bar, figure, figures)} | ${judged} | ${verdict(bar)} |`
+      }),
+    ),
+  )
+  if (rows.length === 0) return 'None of what was asked has one at this size.'
+  return ['| question | figure | bar | measured | |', '|---|---|---|---:|---|', ...rows].join('\n')
 }
 
-function row({ what, unit, median, low, high, ratios }: MeasuredFigure, named: ReadonlyMap<string, MeasuredFigure>) {
-  const compared = ratios.map(({ to, median: ratio }) => `${ratio.toFixed(2)} × ${named.get(to)?.what ?? to}`)
-  return `| ${what} | ${shown(median)} | ${shown(low)} to ${shown(high)} | ${unit} | ${compared.join('; ')} |`
+/** The tables of one question. */
+export function answerMarkdown({ asks, size, seconds, figures }: Answer): string {
+  const { name: sizeName, ...scale } = size
+  const numbers = Object.entries(scale).map(([what, number]) => `${what} ${number.toLocaleString('en-US')}`)
+  const listed = figures.filter(({ cell }) => cell === undefined)
+  const grid = figures.filter(({ cell }) => cell !== undefined)
+  return [
+    `${asks} Size ${sizeName}: ${numbers.join(', ')}; took ${seconds.toFixed(0)} s.`,
+    ...(listed.length === 0 ? [] : [listMarkdown(listed, figures)]),
+    ...(grid.length === 0 ? [] : [gridMarkdown(grid)]),
+  ].join('\n\n')
 }
+
+function listMarkdown(listed: readonly MeasuredFigure[], all: readonly MeasuredFigure[]): string {
+  const row = (figure: MeasuredFigure) => {
+    const { what, unit, median, low, high, ratios, bars } = figure
+    const compared = ratios.map(({ to, median: ratio }) => `${shown(ratio)} × ${nameOf(to, all)}`)
+    const barred = bars.map((bar) => `${barText(bar, figure, all)}: ${verdict(bar)}`)
+    const cells = [what, shown(median), `${shown(low)} to ${shown(high)}`, unit, compared.join('; '), barred.join('; ')]
+    return `| ${cells.join(' | ')} |`
+  }
+  const head = ['| figure | median | lowest to highest | unit | ratio | bar |', '|---|---:|---:|---|---|---|']
+  return [...head, ...listed.map(row)].join('\n')
+}
+
+/** Medians alone, a row for each case; every run is in the JSON. */
+function gridMarkdown(figures: readonly MeasuredFigure[]): string {
+  const columns = [...new Set(figures.map(columnOf))]
+  const rows = Map.groupBy(figures, ({ cell }) => cell?.row ?? '')
+  const line = ([row, cells]: readonly [string, readonly MeasuredFigure[]]) => {
+    const found = columns.map((column) => cells.find((figure) => columnOf(figure) === column))
+    return `| ${row} | ${found.map((figure) => (figure === undefined ? '' : cellText(figure))).join(' | ')} |`
+  }
+  return [`| | ${columns.join(' | ')} |`, `|---|${columns.map(() => '---:|').join('')}`, ...[...rows].map(line)].join(
+    '\n',
+  )
+}
+
+const columnOf = ({ cell, unit }: MeasuredFigure) => {
+  const column = cell?.column ?? ''
+  return column === unit ? column : `${column}, ${unit}`
+}
+
+const cellText = ({ median, bars }: MeasuredFigure) =>
+  [shown(median), ...bars.map((bar) => `(${verdict(bar)})`)].join(' ')
+
+function barText({ bound, value, to, absolute }: JudgedBar, { unit }: MeasuredFigure, all: readonly MeasuredFigure[]) {
+  if (to !== undefined) return `${bound} ${shown(value)} × ${nameOf(to, all)}`
+  return `${bound} ${shown(value)} ${unit}${absolute ? ' (idle, 2 cores)' : ''}`
+}
+
+const verdict = ({ met }: JudgedBar) => (met ? 'met' : '**missed**')
+
+const nameOf = (id: string, all: readonly MeasuredFigure[]) => all.find((figure) => figure.id === id)?.what ?? id
 
 /** Three digits that count, or all before the point. */
 export function shown(value: number): string {

@@ -5,6 +5,10 @@ import { type Question, SIZES, type Size } from './question.ts'
 export interface Options {
   readonly help: boolean
   readonly list: boolean
+  /** Whether homes that were kept from earlier runs are made anew. */
+  readonly fresh: boolean
+  /** Whether to write the last report into the documents, and measure nothing. */
+  readonly writeDocs: boolean
   readonly size: Size
   readonly questions: readonly Question[]
   /** Where the JSON goes, or undefined for the usual place. */
@@ -20,8 +24,16 @@ export class UsageError extends Error {}
  * @throws {UsageError}
  */
 export function parseOptions(args: readonly string[], all: readonly Question[]): Options {
-  const { help, list, only, json, ...sizes } = parse(args)
-  return { help, list, json, size: sizeOf(sizes), questions: only === undefined ? all : chosen(only, all) }
+  const { help, list, only, json, fresh, 'write-docs': writeDocs, ...sizes } = parse(args)
+  return {
+    help,
+    list,
+    fresh,
+    writeDocs,
+    json,
+    size: sizeOf(sizes),
+    questions: only === undefined ? all : chosen(only, all),
+  }
 }
 
 function parse(args: readonly string[]) {
@@ -34,6 +46,8 @@ function parse(args: readonly string[]) {
         small: flag,
         full: flag,
         list: flag,
+        fresh: flag,
+        'write-docs': flag,
         help: flag,
         only: { type: 'string', multiple: true },
         json: { type: 'string' },

@@ -39,10 +39,11 @@ const VECTORS = [
 ] as const
 
 describe('both libraries', () => {
-  test.each(VECTORS)('sign as RFC 8032 says: seed %s', (seed, publicKey, message, signature) => {
+  test.each(VECTORS)('sign as RFC 8032 says: seed %s', async (seed, publicKey, message, signature) => {
     const signer = createSigner(bytes(seed))
     expect(Buffer.from(signer.publicKey).toString('hex')).toBe(publicKey)
     expect(Buffer.from(signer.signChange(bytes(message))).toString('hex')).toBe(signature)
+    expect(Buffer.from(await signer.signChangeLater(bytes(message))).toString('hex')).toBe(signature)
     expect(Buffer.from(signer.signMessage(bytes(message))).toString('hex')).toBe(signature)
     expect(verifyChange(bytes(publicKey), bytes(message), bytes(signature))).toBe(true)
     expect(verifyMessage(bytes(publicKey), bytes(message), bytes(signature))).toBe(true)

@@ -6,6 +6,7 @@ import {
   sign as nodeSign,
   verify as nodeVerify,
 } from 'node:crypto'
+import { promisify } from 'node:util'
 import { getPublicKey, hashes, sign as nobleSign, verify as nobleVerify } from '@noble/ed25519'
 import { lengthPrefixed } from './bytes.ts'
 import type { EntryId } from './entry/index.ts'
@@ -15,6 +16,8 @@ import type { EntryId } from './entry/index.ts'
  * and verified by `node:crypto` (22 and 61 µs); single messages, tickets and roster records by @noble/ed25519 (250 and
  * 912 µs). A test proves that both give and take the same signatures.
  */
+
+const signLater: (algorithm: null, message: Uint8Array, key: KeyObject) => Promise<Uint8Array> = promisify(nodeSign)
 
 hashes.sha512 = (message) => createHash('sha512').update(message).digest()
 
@@ -35,6 +38,8 @@ export interface Signer {
   readonly publicKey: Uint8Array
   /** Signs one of many: the hash of a change in an entry (see {@link changeMessage}). */
   signChange(message: Uint8Array): Uint8Array
+  /** As {@link signChange}, on another thread: a seventh of the time on this one, but later. */
+  signChangeLater(message: Uint8Array): Promise<Uint8Array>
   /** Signs a single message: a roster record, a ticket, a post. */
   signMessage(message: Uint8Array): Uint8Array
 }
@@ -45,6 +50,7 @@ export function createSigner(seed: Uint8Array): Signer {
   return {
     publicKey: getPublicKey(seed),
     signChange: (message) => nodeSign(null, message, key),
+    signChangeLater: (message) => signLater(null, message, key),
     signMessage: (message) => nobleSign(message, seed),
   }
 }

@@ -9,6 +9,7 @@ import type { Finding, Mesh } from '../transports/mesh.ts'
 import { createMesh } from '../transports/sync/index.ts'
 import { createApi, openTokenFile } from './api/index.ts'
 import type { LoadedConfig } from './config/index.ts'
+import { watchDatabase } from './database-watch.ts'
 import { createFileView, type FileView } from './files/index.ts'
 import type { HomeLayout } from './home.ts'
 import { announcedAddresses, listenAddresses } from './listen.ts'
@@ -66,19 +67,19 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
   )
 
   const files = config.files.enabled ? fileView(layout, loaded, replica, log) : undefined
-  if (files !== undefined) {
-    parts.defer(() => files.stop())
-    await files.start()
-  }
+  if (files !== undefined) parts.defer(() => files.stop())
 
   parts.defer(() => mesh.stop())
   await mesh.start().catch((error: unknown) => {
     throw namingKey(error, config.p2p.port)
   })
 
+  const watch = await watchDatabase({ store: replica, log }, layout.databasePath)
+  parts.defer(() => watch.stop())
+
   const findings = async (): Promise<Finding[]> => {
     await files?.check()
-    return [...mesh.findings(), ...(files?.findings() ?? [])]
+    return [...(await watch.findings()), ...mesh.findings(), ...(files?.findings() ?? [])]
   }
   const api = createApi(
     { store: replica, mesh, findings, token, config: loaded, log },
@@ -86,6 +87,8 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
   )
   parts.defer(() => api.stop())
   await api.start()
+  // Last, though it is stopped before the replica: a start that fails writes no files, and nobody waits for them.
+  await files?.start()
 
   const running = parts.move()
   return { mesh, url: api.url(), created, stop: () => running.disposeAsync() }

@@ -12,7 +12,7 @@ import { benchValue } from '../values.ts'
 const SIZES = {
   tiny: { rounds: 1, warmUps: 0, documents: 20 },
   small: { rounds: 5, warmUps: 1, documents: 2_000 },
-  full: { rounds: 11, warmUps: 2, documents: 10_000 },
+  full: { rounds: 9, warmUps: 1, documents: 10_000 },
 } as const
 
 export const automergeHandle: Question = {

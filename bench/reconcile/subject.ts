@@ -1,100 +1,62 @@
-import { free, load as loadDocument } from '@automerge/automerge'
-import { EntryDocument, MESH_SCOPE } from '../../crdt/entry/index.ts'
-import { ACTOR } from '../bare-automerge.ts'
-import { type Child, startChild } from '../child.ts'
-import { temporaryFolder } from '../folder.ts'
-import { rateOfSync } from '../measure.ts'
+import { openHomes } from '../homes/index.ts'
+import { openPair, type Pair, type Talk } from '../pair.ts'
 import type { Round, Subject } from '../question.ts'
-import { benchValue } from '../values.ts'
+import { type Case, idOf } from './cases.ts'
 
-export interface ReconcileScale {
-  readonly entries: number
-  /** How many entries are edited, both sides together. */
-  readonly few: number
-  readonly many: number
-}
+/** Talks before anything is measured: a daemon that runs has had some. */
+const WARM_UPS = 10
 
-type NodeChild = Child<typeof import('./node-main.ts').methods>
-
-/** Each round has two nodes of its own: only a node that was never in the mesh has a first sync. */
-export function openReconcile(scale: ReconcileScale): Subject {
-  return { round: () => withPair((pair) => round(pair, scale)), close: async () => {} }
-}
-
-interface Pair {
-  readonly a: NodeChild
-  readonly b: NodeChild
-}
-
-async function withPair<T>(use: (pair: Pair) => Promise<T>): Promise<T> {
+/** The pairs are kept from round to round: each edits entries that no round before has touched. */
+export async function openReconcile(cases: readonly Case[]): Promise<Subject> {
   await using parts = new AsyncDisposableStack()
-  const folder = await temporaryFolder()
-  parts.defer(() => folder.remove())
-  const start = async (name: string): Promise<NodeChild> => {
-    const child: NodeChild = startChild(new URL('./node-main.ts', import.meta.url))
-    parts.defer(() => child.stop())
-    await child.call('open', folder.path, name)
-    return child
-  }
-  const [a, b] = await Promise.all([start('ceo'), start('sec')])
-  await b.call('join', await a.call('invite'))
-  await b.call('sync')
-  // Awaited here: what returns before it is done would be torn down under it.
-  return await use({ a, b })
-}
-
-async function round({ a, b }: Pair, { entries, few, many }: ReconcileScale): Promise<Round> {
-  await a.call('fill', entries)
-  const first = await session({ a, b })
-  const measured = { ...under('first', first), ...under('equal', await session({ a, b })) }
-  let edited = 0
-  for (const [id, count] of [['few', few] as const, ['many', many] as const]) {
-    for (const known of [true, false]) {
-      // Entries that no edit has touched yet, so that each has the same history.
-      const [from, middle, to] = [edited, edited + Math.ceil(count / 2), edited + count]
-      edited = to
-      await a.call('edit', from, middle)
-      await b.call('edit', middle, to)
-      if (!known) await b.call('forgetPeers')
-      Object.assign(measured, under(`${id}.${known ? 'known' : 'unknown'}`, await session({ a, b })))
-    }
-  }
+  const opened: OpenCase[] = []
+  for (const one of cases) opened.push(await openCase(parts, one))
+  const kept = parts.move()
   return {
-    ...measured,
-    'first.rate': (entries / first.ms) * 1_000,
-    'load.rate': loadRate(entries),
+    close: () => kept.disposeAsync(),
+    async round() {
+      const measured: Record<string, number> = {}
+      for (const one of opened) Object.assign(measured, await roundOf(one))
+      const worst = (what: keyof Talk) =>
+        Math.max(...Object.entries(measured).flatMap(([id, value]) => (id.endsWith(`.${what}`) ? [value] : [])))
+      return { ...measured, 'stall.p99': worst('stallP99'), 'stall.longest': worst('stallLongest') }
+    },
   }
 }
 
-interface Session {
-  readonly bytes: number
-  readonly beyond: number
-  readonly trips: number
-  readonly ms: number
-  readonly cpu: number
+interface OpenCase extends Case {
+  readonly pair: Pair
+  /** Entries from here on are as they were put. */
+  untouched: number
 }
 
-/** Reconciles, begun by B. @throws Error unless both are equal afterwards */
-async function session({ a, b }: Pair): Promise<Session> {
-  const cpu = async () => (await a.call('cpu')) + (await b.call('cpu'))
-  const payload = (await a.call('written')) + (await b.call('written'))
-  const before = await cpu()
-  const report = await b.call('sync')
-  const used = (await cpu()) - before
-  if ((await a.call('digest')) !== (await b.call('digest'))) throw new Error('the digests differ after a sync')
-  const bytes = report.bytesSent + report.bytesReceived
-  return { bytes, beyond: bytes - payload, trips: report.roundTrips, ms: report.milliseconds, cpu: used }
+async function openCase(parts: AsyncDisposableStack, one: Case): Promise<OpenCase> {
+  const pair = await openPair(parts, await openHomes(parts, one.entries))
+  const opened = { ...one, pair, untouched: 0 }
+  for (let i = 0; i < WARM_UPS; i++) {
+    await editSome(opened, 2)
+    await pair.talk()
+  }
+  return opened
 }
 
-function under(id: string, session: Session): Round {
-  return Object.fromEntries(Object.entries(session).map(([name, value]) => [`${id}.${name}`, value]))
+async function roundOf(one: OpenCase): Promise<Round> {
+  const { entries, pair, talks } = one
+  const measured: Record<string, number> = {}
+  for (const talk of talks) {
+    await editSome(one, talk.differ)
+    if (!talk.known) await pair.forget()
+    for (const [what, value] of Object.entries(await pair.talk())) measured[idOf(entries, talk, what)] = value
+  }
+  await pair.ceo.call('watch')
+  measured[`n${entries}.summary.bytes`] = await pair.ceo.call('summaryBytes')
+  measured[`n${entries}.summary.cpu`] = (await pair.ceo.call('watched')).cpu
+  return measured
 }
 
-/** How many documents such as the entries have bare Automerge loads a second on one core. */
-function loadRate(entries: number): number {
-  const document = EntryDocument.create({ kind: 'memory', scope: MESH_SCOPE, key: 'entry/0' }, ACTOR)
-  document.put({ kind: 'memory', value: benchValue(0) }, { nodeId: 'ceo', at: 1 })
-  const bytes = document.save()
-  document.free()
-  return rateOfSync(entries, () => free(loadDocument(bytes)))
+async function editSome(one: OpenCase, differ: number): Promise<void> {
+  const [from, to] = [one.untouched, one.untouched + differ / 2]
+  if (to > one.entries) throw new Error(`${one.entries} entries are too few for so many rounds`)
+  one.untouched = to
+  await one.pair.edit(from, to)
 }

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
 import { lengthPrefixed } from '../bytes.ts'
 import { MeshError } from '../errors.ts'
-import { type ChangeMeta, changeHash, changeMeta, changesMeta, type Handle, newHandle, valuesAt } from './automerge.ts'
+import { changeHash, changeMeta, changesMeta, type Handle, lastChange, newHandle } from './automerge.ts'
+import { type ChangeHeader, hashOf, readChangeHeader } from './change-header.ts'
+import { readChunks } from './chunks.ts'
+import { authoredChanges, readHistory, readMemoryConflicts, readSkillConflicts } from './history.ts'
 import { describeEntry } from './ids.ts'
 import { canonicalJson } from './json-value.ts'
-import { fromLeaves, namesOf } from './leaves.ts'
-import { MEMORY_FIRST_CHANGE, memoryConflicts, readLeaves, readMemory, shownLeaves, writeMemory } from './memory.ts'
-import { readPaths, readSkill, readTexts, type SkillContent, skillFirstChange, writeSkill } from './skill.ts'
-import type { Conflict, ConflictingValue, EntryId, JsonValue, Revision, Row } from './types.ts'
+import { beginMemory, MEMORY_FIRST_CHANGE, readMemory, writeMemory } from './memory.ts'
+import { readSkill, type SkillContent, skillFirstChange, writeSkill } from './skill.ts'
+import { EMPTY_STATE, LIVE, readState, type State } from './state.ts'
+import type { Conflict, EntryId, JsonValue, Revision, Row } from './types.ts'
 
 /** What a put gives an entry: the value of a memory, or what a skill holds. */
 export type EntryContent =
@@ -18,6 +21,12 @@ export type EntryContent =
 export interface Authorship {
   readonly nodeId: string
   readonly at: number
+}
+
+/** A change that a document has taken in. */
+export interface AddedChange extends ChangeHeader {
+  /** As Automerge writes it out again. */
+  readonly bytes: Uint8Array
 }
 
 /** What a replica keeps of a document so that reading never opens it. */
@@ -39,16 +48,24 @@ export interface EntryView {
  */
 export class EntryDocument {
   readonly id: EntryId
-  readonly #handle: Handle
+  readonly #actor: string
+  /** Undefined until it is asked for: a memory's begins as a copy of one that holds the first change. */
+  #begun: Handle | undefined
+  /** Undefined while nobody has asked since something was taken in. */
+  #state: State | undefined
+  /** What the latest local write added to which version. */
+  #made: { readonly since: readonly string[]; readonly changes: readonly Uint8Array[] } | undefined
 
-  private constructor(id: EntryId, handle: Handle) {
+  private constructor(id: EntryId, actor: string, handle?: Handle) {
     this.id = id
-    this.#handle = handle
+    this.#actor = actor
+    this.#begun = handle
+    this.#state = handle === undefined ? EMPTY_STATE : undefined
   }
 
   /** An entry that nobody has written yet. @param actor hex, 32 characters */
   static create(id: EntryId, actor: string): EntryDocument {
-    return new EntryDocument(id, newHandle(actor))
+    return new EntryDocument(id, actor)
   }
 
   /** @throws {MeshError} `CHANGE_MALFORMED` when the bytes are no document */
@@ -60,7 +77,7 @@ export class EntryDocument {
       handle.free()
       throw new MeshError('CHANGE_MALFORMED', `${describeEntry(id)}: not an Automerge document`, { cause })
     }
-    const document = new EntryDocument(id, handle)
+    const document = new EntryDocument(id, actor, handle)
     try {
       document.#checkWhole()
     } catch (error) {
@@ -73,15 +90,17 @@ export class EntryDocument {
   /** A copy as it was at a version of its past. What is begun and not committed in this one is in neither. */
   at(heads: readonly string[], actor: string): EntryDocument {
     this.#handle.rollback()
+    this.#state = undefined
+    this.#made = undefined
     // A fork at no heads would be one at the latest.
     return heads.length === 0
       ? EntryDocument.create(this.id, actor)
-      : new EntryDocument(this.id, this.#handle.fork(actor, [...heads]))
+      : new EntryDocument(this.id, actor, this.#handle.fork(actor, [...heads]))
   }
 
   /** Hex hashes of the latest changes, sorted: the version of the document. */
-  get heads(): string[] {
-    return this.#handle.getHeads().sort()
+  get heads(): readonly string[] {
+    return this.#state?.heads ?? this.#handle.getHeads().sort()
   }
 
   /** The whole document, to be kept or sent. */
@@ -91,7 +110,7 @@ export class EntryDocument {
 
   /** Releases the document's memory; it must not be used any more. */
   free(): void {
-    this.#handle.free()
+    this.#begun?.free()
   }
 
   /**
@@ -99,8 +118,9 @@ export class EntryDocument {
    * put wins over a concurrent delete. Returns the hash of that change.
    */
   put(content: EntryContent, author: Authorship): string {
-    if (this.#handle.getHeads().length === 0) this.#handle.applyChanges([firstChange(this.id, content)])
-    return this.#write(this.#handle, content, author)
+    const { state: before, first } = this.#begin(content)
+    const state = this.#write(this.#handle, before, content, author)
+    return this.#moved(before, state, [...first, lastChange(this.#handle)])
   }
 
   /**
@@ -108,7 +128,7 @@ export class EntryDocument {
    * message at the same version makes the same change.
    */
   putDerived(content: EntryContent, author: Authorship): string {
-    if (this.#handle.getHeads().length === 0) this.#handle.applyChanges([firstChange(this.id, content)])
+    const { state: before, first } = this.#begin(content)
     const { kind, scope, key } = this.id
     const said = canonicalJson(
       content.kind === 'memory' ? content.value : [content.content ?? null, content.path ?? null],
@@ -121,14 +141,15 @@ export class EntryDocument {
       said,
       author.nodeId,
       String(author.at),
-      ...this.heads,
+      ...(first.length > 0 ? this.#handle.getHeads() : before.heads),
     )
     const actor = createHash('sha256').update(derivation).digest('hex').slice(0, 32)
     const fork = this.#handle.fork(actor)
     try {
-      const hash = this.#write(fork, content, author)
-      this.#handle.applyChanges(fork.getChanges(this.#handle.getHeads()))
-      return hash
+      const state = this.#write(fork, before, content, author)
+      const change = lastChange(fork)
+      this.#handle.applyChanges([change])
+      return this.#moved(before, state, [...first, change])
     } finally {
       fork.free()
     }
@@ -136,26 +157,59 @@ export class EntryDocument {
 
   /** Deletes the entry: takes away the live mark and nothing else. Returns the change's hash, or undefined if not live. */
   remove(author: Authorship): string | undefined {
-    if (!this.#isLive()) return undefined
-    const time = this.#timeOf(author)
+    const before = this.#read()
+    if (!before.isLive) return undefined
     this.#handle.delete('_root', LIVE)
-    return commit(this.#handle, author.nodeId, time)
+    const state = commit(this.#handle, { ...before, isLive: false, nextMark: 1 }, author)
+    return this.#moved(before, state, [lastChange(this.#handle)])
   }
 
   /**
-   * Takes in changes in any order; known ones are passed over.
+   * Takes in runs of chunks: changes in any order, before them a whole document or none. Known changes are passed over.
+   * Returns those that were not known, dependencies first. An empty document then is what {@link load} makes of the same
+   * chunks in a row.
    * @throws {MeshError} `CHANGE_MALFORMED`; `CHANGE_INCOMPLETE` when they build on changes that are not here. After an
    * error the document must be freed, not used.
    */
-  apply(changes: readonly Uint8Array[]): void {
+  apply(runs: readonly Uint8Array[]): readonly AddedChange[] {
     const before = this.#handle.getHeads()
+    this.#state = undefined
+    this.#made = undefined
+    const chunks = readChunks(runs)
+    const changes = chunks.flatMap(({ kind, bytes }) => (kind === 'change' ? [bytes] : []))
+    const [first] = chunks
     try {
-      this.#handle.applyChanges([...changes])
+      if (before.length === 0)
+        this.#handle.loadIncremental(runs.length === 1 ? (runs[0] as Uint8Array) : Buffer.concat(runs))
+      else {
+        if (first?.kind === 'document') this.#merge(first.bytes)
+        if (changes.length > 0) this.#handle.applyChanges(changes)
+      }
     } catch (cause) {
       throw new MeshError('CHANGE_MALFORMED', `${describeEntry(this.id)}: not an Automerge change`, { cause })
     }
     this.#checkWhole()
-    this.#checkTimes(before)
+    const added = this.#added(before)
+    if (before.length === 0) this.#checkTaken(changes, added)
+    return added
+  }
+
+  // A document that holds something already Automerge would load into without an error, whatever came.
+  #merge(document: Uint8Array): void {
+    const other = newHandle(MERGED)
+    try {
+      other.loadIncremental(document)
+      this.#handle.merge(other)
+    } finally {
+      other.free()
+    }
+  }
+
+  /** Of a run Automerge takes in what stands before the first chunk that it cannot read, and says nothing. */
+  #checkTaken(changes: readonly Uint8Array[], added: readonly AddedChange[]): void {
+    const taken = new Set(added.map(({ hash }) => hash))
+    if (changes.every((change) => taken.has(hashOf(change)))) return
+    throw new MeshError('CHANGE_MALFORMED', `${describeEntry(this.id)}: not an Automerge change`)
   }
 
   #checkWhole(): void {
@@ -164,130 +218,125 @@ export class EntryDocument {
     }
   }
 
-  /** Times never run backwards along a history, or `updated_at` would; and one that is no number would be met for ever. */
-  #checkTimes(before: string[]): void {
+  /** What was added to a version of the document. @throws {MeshError} `CHANGE_MALFORMED` unless it is sound */
+  #added(before: string[]): AddedChange[] {
     try {
-      for (const { time, deps } of changesMeta(this.#handle, before)) {
-        const least = Math.max(0, ...deps.map((hash) => changeMeta(this.#handle, hash)?.time ?? 0))
-        if (time < least || time > MAX_TIME) throw new RangeError(`a change at ${time}, after one at ${least}`)
-      }
+      const added = this.#handle.getChanges(before).map((bytes) => ({ ...readChangeHeader(bytes), bytes }))
+      checkEncoding(added, this.#handle.getHeads())
+      checkTimes(added, (hash) => changeMeta(this.#handle, hash)?.time)
+      return added
     } catch (cause) {
-      throw new MeshError('CHANGE_MALFORMED', `${describeEntry(this.id)}: a change without a sound time`, { cause })
+      throw new MeshError('CHANGE_MALFORMED', `${describeEntry(this.id)}: a change that is not sound`, { cause })
     }
   }
 
   /** Changes that a document at `heads` lacks, dependencies first; all for no heads. */
-  changesSince(heads: readonly string[]): Uint8Array[] {
+  changesSince(heads: readonly string[]): readonly Uint8Array[] {
+    const made = this.#made
+    if (made !== undefined && made.since.join() === [...heads].sort().join()) return made.changes
     return this.#handle.getChanges([...heads])
+  }
+
+  /** Hashes of the changes that {@link changesSince} gives. */
+  hashesSince(heads: readonly string[]): string[] {
+    return changesMeta(this.#handle, [...heads]).map(({ hash }) => hash)
+  }
+
+  /**
+   * Earlier versions of the document as sorted heads, latest first, at most `reach` of them: back along its history while
+   * that is one line, then those that the first merge on the way brought together.
+   */
+  pastVersions(reach: number): (readonly string[])[] {
+    const versions: (readonly string[])[] = []
+    for (let heads: readonly string[] = this.heads; versions.length < reach; ) {
+      const [head, ...others] = heads
+      if (head === undefined) break
+      if (others.length > 0) {
+        versions.push(...heads.map((left) => heads.filter((one) => one !== left)))
+        break
+      }
+      heads = [...(changeMeta(this.#handle, head)?.deps ?? [])].sort()
+      if (heads.length > 0) versions.push(heads)
+    }
+    return versions.slice(0, reach)
   }
 
   /** Hashes of all changes that must be signed, dependencies first: all but the first ones. */
   authoredHashes(): string[] {
-    return this.#authored().map(({ hash }) => hash)
+    return authoredChanges(this.#handle).map(({ hash }) => hash)
   }
 
-  view(): EntryView {
-    const { author, updatedAt } = this.#latest()
-    const heads = this.heads.map((hash) => Buffer.from(hash, 'hex'))
-    const changes = changesMeta(this.#handle).length
-    if (!this.#isLive()) return { row: undefined, updatedAt, heads, conflicts: 0, changes }
+  /** @param all all changes, where they have been listed already */
+  view(all?: readonly ChangeHeader[]): EntryView {
+    const { heads: hashes, author, updatedAt, changes, isLive, leaves } = this.#read(all)
+    const heads = hashes.map((hash) => Buffer.from(hash, 'hex'))
+    if (!isLive) return { row: undefined, updatedAt, heads, conflicts: 0, changes }
     const { scope, key } = this.id
     if (this.id.kind === 'memory') {
-      const leaves = readLeaves(this.#handle)
-      const row = { scope, key, value: fromLeaves(shownLeaves(leaves)), node_id: author, updated_at: updatedAt }
-      return { row, updatedAt, heads, conflicts: memoryConflicts(leaves).length, changes }
+      const { value, conflicts } = readMemory(leaves)
+      const row = { scope, key, value, node_id: author, updated_at: updatedAt }
+      return { row, updatedAt, heads, conflicts: conflicts.size, changes }
     }
     const row = { name: key, source_node: author, ...readSkill(this.#handle), updated_at: updatedAt, scope }
-    return { row, updatedAt, heads, conflicts: this.#skillConflicts().length, changes }
+    return { row, updatedAt, heads, conflicts: readSkillConflicts(this.#handle).length, changes }
   }
 
   /** Every place at which live values differ. A place whose values are equal is none. */
   conflicts(): Conflict[] {
-    if (!this.#isLive()) return []
-    if (this.id.kind === 'skill') return this.#skillConflicts()
-    const leaves = readLeaves(this.#handle)
-    const whole = readMemory(this.#handle)
-    return memoryConflicts(leaves).map(({ path, values }) => {
-      const said = values.map(({ value, opId }) => this.#said(value, opId))
-      const shownValue = valueAt(whole, path)
-      const isShown = canonicalJson(shownValue) === canonicalJson(values[0]?.value ?? null)
-      const { author, updatedAt } = this.#latest()
-      return { path, values: isShown ? said : [{ value: shownValue, nodeId: author, updatedAt }, ...said] }
-    })
+    const state = this.#read()
+    if (!state.isLive) return []
+    return this.id.kind === 'memory' ? readMemoryConflicts(this.#handle, state) : readSkillConflicts(this.#handle)
   }
 
   /** Who changed the entry and when, oldest first; concurrent changes in the order of their hashes. */
   history(): Revision[] {
-    return inOrder(this.#authored()).map(({ hash, message, time }) => {
-      const ops = this.#handle.getDecodedChangeByHash(hash)?.ops ?? []
-      const deletes = ops.some((op) => op.action === 'del' && op.obj === '_root' && op.key === LIVE)
-      return { hash, nodeId: message ?? '', at: time, action: deletes ? 'delete' : 'put' }
-    })
+    return readHistory(this.#handle)
   }
 
-  #write(handle: Handle, content: EntryContent, author: Authorship): string {
-    const time = this.#timeOf(author)
-    if (content.kind === 'memory') writeMemory(handle, content.value)
-    else writeSkill(handle, content)
-    // An equal value would be no op at all, and a concurrent delete would win: the mark alternates.
-    const marks = valuesAt(handle, LIVE)
-    handle.put('_root', LIVE, marks.at(-1)?.[1] === 1 ? 2 : 1, 'int')
-    return commit(handle, author.nodeId, time)
+  get #handle(): Handle {
+    this.#begun ??= newHandle(this.#actor)
+    return this.#begun
   }
 
-  /** updated_at never goes backwards for an entry, whatever the clock does. To be asked before anything is written. */
-  #timeOf({ at }: Authorship): number {
-    return Math.min(MAX_TIME, Math.max(at, this.#latest().updatedAt))
+  #read(all?: readonly ChangeHeader[]): State {
+    this.#state ??= readState(this.id.kind, this.#handle, all)
+    return this.#state
   }
 
-  #isLive(): boolean {
-    return valuesAt(this.#handle, LIVE).length > 0
+  /** What a put builds on. Where that is nothing, the first change is in the document when it returns. */
+  #begin(content: EntryContent): { readonly state: State; readonly first: readonly Uint8Array[] } {
+    const state = this.#read()
+    if (state.heads.length > 0) return { state, first: [] }
+    const first = firstChange(this.id, content)
+    if (content.kind === 'memory') {
+      this.#begun?.free()
+      this.#begun = beginMemory(this.#actor)
+    } else this.#handle.applyChanges([first])
+    return { state: { ...state, changes: 1 }, first: [first] }
   }
 
-  /** Node id and time of the row: of the head that is latest by time, then by hash. */
-  #latest(): { author: string; updatedAt: number } {
-    let latest = { author: '', updatedAt: 0, hash: '' }
-    for (const hash of this.#handle.getHeads()) {
-      const meta = changeMeta(this.#handle, hash)
-      if (meta === undefined) continue
-      if (meta.time > latest.updatedAt || (meta.time === latest.updatedAt && hash > latest.hash)) {
-        latest = { author: meta.message ?? '', updatedAt: meta.time, hash }
-      }
-    }
-    return latest
+  #write(handle: Handle, before: State, content: EntryContent, author: Authorship): State {
+    const { leaves, nextMark } = before
+    const written = content.kind === 'memory' ? writeMemory(handle, leaves, content.value) : leaves
+    if (content.kind === 'skill') writeSkill(handle, content)
+    handle.put('_root', LIVE, nextMark, 'int')
+    const state = { ...before, isLive: true, nextMark: nextMark === 1 ? 2 : 1, leaves: written } as const
+    return commit(handle, state, author)
   }
 
-  #authored() {
-    return changesMeta(this.#handle).filter(({ deps }) => deps.length > 0)
-  }
-
-  #skillConflicts(): Conflict[] {
-    const texts = readTexts(this.#handle).map(({ value, objectId }) => ({ value, opId: objectId }))
-    const places = { content: texts, path: readPaths(this.#handle) }
-    return Object.entries(places).flatMap(([path, values]) =>
-      new Set(values.map(({ value }) => value)).size > 1
-        ? [{ path, values: values.map(({ value, opId }) => this.#said(value, opId)) }]
-        : [],
-    )
-  }
-
-  /** Whom and when a live value is from: the change that holds its op. */
-  #said(value: JsonValue, opId: string): ConflictingValue {
-    const [counter, actor] = opId.split('@')
-    const op = Number(counter)
-    const all = changesMeta(this.#handle)
-    const holder = all.find((m) => m.actor === actor && m.startOp <= op && op <= m.maxOp)
-    // A first change is nobody's: it is said by whoever was the first to build on it.
-    const meta = holder?.deps.length === 0 ? inOrder(all).find(({ deps }) => deps.includes(holder.hash)) : holder
-    return { value, nodeId: meta?.message ?? '', updatedAt: meta?.time ?? 0 }
+  /** Remembers what a write made of the document. Returns the hash of its change. */
+  #moved(before: State, after: State, changes: readonly Uint8Array[]): string {
+    this.#made = { since: before.heads, changes }
+    this.#state = after
+    return after.heads[0] as string
   }
 }
 
+/** Actor of documents that are read only to be merged. */
+const MERGED = 'ef'.repeat(16)
+
 /** The last second of the year 9999: later times are taken for none. */
 const MAX_TIME = 253_402_300_799
-
-/** The mark of a live entry, beside the leaf paths (which are empty or begin with a slash) and a skill's fields. */
-const LIVE = 'live'
 
 /** The change that every document of this entry, made with this content, begins with. */
 export function firstChange(id: EntryId, content: EntryContent): Uint8Array {
@@ -311,6 +360,28 @@ export function isFirstChange(id: EntryId, change: Uint8Array): boolean {
   }
 }
 
+/**
+ * A document keeps changes taken apart, and the hashes with which they came. One that was encoded otherwise than
+ * Automerge writes it has another hash when it is written out: a document saved with it could never be opened again. It
+ * shows in that nothing knows the new hash, neither a later change nor the heads.
+ */
+function checkEncoding(added: readonly AddedChange[], heads: readonly string[]): void {
+  const known = new Set([...heads, ...added.flatMap(({ deps }) => deps)])
+  for (const { hash } of added) {
+    if (!known.has(hash)) throw new RangeError(`change ${hash.slice(0, 12)} is not encoded as Automerge does it`)
+  }
+}
+
+/** Times never run backwards along a history, or `updated_at` would; and one that is no number would be met for ever. */
+function checkTimes(added: readonly AddedChange[], timeOf: (hash: string) => number | undefined): void {
+  const times = new Map<string, number>()
+  for (const { hash, time, deps } of added) {
+    const least = deps.reduce((latest, dep) => Math.max(latest, times.get(dep) ?? timeOf(dep) ?? 0), 0)
+    if (!(time >= least && time <= MAX_TIME)) throw new RangeError(`a change at ${time}, after one at ${least}`)
+    times.set(hash, time)
+  }
+}
+
 /** Hash, dependencies and time of an encoded change. @throws {MeshError} `CHANGE_MALFORMED` */
 export function inspectChange(change: Uint8Array): { hash: string; deps: readonly string[]; time: number } {
   try {
@@ -320,30 +391,18 @@ export function inspectChange(change: Uint8Array): { hash: string; deps: readonl
   }
 }
 
-/** Dependencies first, else by time, then hash: one order on every node, in whatever order changes came. */
-function inOrder(changes: readonly ChangeMeta[]): ChangeMeta[] {
-  const depth = new Map<string, number>()
-  for (const { hash, deps } of changes) depth.set(hash, 1 + Math.max(0, ...deps.map((dep) => depth.get(dep) ?? 0)))
-  return changes.toSorted(
-    (a, b) => a.time - b.time || (depth.get(a.hash) ?? 0) - (depth.get(b.hash) ?? 0) || (a.hash < b.hash ? -1 : 1),
-  )
-}
-
-// Asking a handle for its heads would commit what is pending, without author and time: nothing may come in between.
-function commit(handle: Handle, nodeId: string, time: number): string {
+/**
+ * Makes what is pending a change over all heads. Returns the state with it. Asking a handle for its heads would commit
+ * what is pending, without author and time: nothing may come in between.
+ */
+function commit(handle: Handle, state: State, { nodeId, at }: Authorship): State {
+  // updated_at never goes backwards for an entry, whatever the clock does; what is no time counts as the first second.
+  const time = Math.min(MAX_TIME, Math.max(Math.trunc(at) || 0, state.updatedAt))
   const hash = handle.commit(nodeId, time)
   if (hash === null) throw new Error('impossible: the live mark was written or deleted')
-  return hash
+  return { ...state, heads: [hash], author: nodeId, updatedAt: time, changes: state.changes + 1 }
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i])
-}
-
-function valueAt(whole: JsonValue, path: string): JsonValue {
-  let node = whole
-  for (const name of namesOf(path)) {
-    node = (node as { readonly [name: string]: JsonValue })[name] ?? null
-  }
-  return node
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { MeshError } from '../errors.ts'
 import {
   describeEntry,
+  entryName,
   MESH_SCOPE,
   NODE_SCOPE,
   parseEntryId,
@@ -178,12 +179,14 @@ describe('entry ids', () => {
   it('are equal when all their parts are', () => {
     const id = parseEntryId('memory', 'mesh', 'a')
     expect(sameEntry(id, parseEntryId('memory', 'mesh', 'a'))).toBe(true)
+    expect(entryName(id)).toBe(entryName(parseEntryId('memory', 'mesh', 'a')))
     for (const other of [
       parseEntryId('skill', 'mesh', 'a'),
       parseEntryId('memory', 'node', 'a'),
       parseEntryId('memory', 'mesh', 'b'),
     ]) {
       expect(sameEntry(id, other)).toBe(false)
+      expect(entryName(id)).not.toBe(entryName(other))
     }
     expect([NODE_SCOPE, MESH_SCOPE].map((scope) => parseScope(scope))).toEqual(['node', 'mesh'])
     expect(describeEntry(id)).toBe('memory mesh/a')

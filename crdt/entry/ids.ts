@@ -25,6 +25,11 @@ export function sameEntry(a: EntryId, b: EntryId): boolean {
   return a.kind === b.kind && a.scope === b.scope && a.key === b.key
 }
 
+/** A text that no two entries share, for keys of maps: no part of an id holds a NUL. */
+export function entryName(id: EntryId): string {
+  return `${id.kind}\0${id.scope}\0${id.key}`
+}
+
 /** `memory mesh/project-plan`: for messages and logs. Not escaped for terminals. */
 export function describeEntry(id: EntryId): string {
   return `${id.kind} ${id.scope}/${id.key}`

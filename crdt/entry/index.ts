@@ -2,10 +2,11 @@
  * Entries: how a memory and a skill are held as Automerge documents, written, merged, deleted and read. Pure: no I/O,
  * clock, randomness or logging.
  */
-export type { Authorship, EntryContent, EntryView } from './document.ts'
+export type { AddedChange, Authorship, EntryContent, EntryView } from './document.ts'
 export { EntryDocument, firstChange, inspectChange, isFirstChange } from './document.ts'
 export {
   describeEntry,
+  entryName,
   MESH_SCOPE,
   NODE_SCOPE,
   parseEntryId,

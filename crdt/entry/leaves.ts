@@ -33,30 +33,29 @@ export function isEmptyObject(value: JsonValue): boolean {
   return canonicalJson(value) === '{}'
 }
 
-/** Paths that have a deeper live path below them. */
-export function shadowedPaths(paths: Iterable<string>): Set<string> {
-  const all = new Set(paths)
+/** Paths that have a deeper one of `paths` below them. */
+export function shadowedPaths(paths: ReadonlyMap<string, unknown>): ReadonlySet<string> {
   const shadowed = new Set<string>()
-  for (const path of all) {
-    for (const ancestor of ancestors(path)) if (all.has(ancestor)) shadowed.add(ancestor)
+  for (const path of paths.keys()) {
+    for (const ancestor of ancestors(path)) if (paths.has(ancestor)) shadowed.add(ancestor)
   }
   return shadowed
 }
 
 /** Every proper ancestor of a path, nearest first: `/a/b` has `/a` and `''`. */
-export function* ancestors(path: string): Generator<string> {
-  for (let end = path.lastIndexOf('/'); end >= 0; end = path.lastIndexOf('/', end - 1)) {
-    yield path.slice(0, end)
-    if (end === 0) return
-  }
+export function ancestors(path: string): string[] {
+  const all: string[] = []
+  for (let end = path.length; end > 0; all.push(path.slice(0, end))) end = path.lastIndexOf('/', end - 1)
+  return all
 }
 
 /** The member names along a path: `/a~1b/c` is `a/b`, `c`. */
 export function namesOf(path: string): string[] {
-  return path
-    .split('/')
-    .slice(1)
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const names = path.split('/')
+  names.shift()
+  // Most hold none.
+  if (path.includes('~')) return names.map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+  return names
 }
 
 /**
@@ -69,9 +68,11 @@ export function isLeafPath(key: string): boolean {
 
 const LEAF_PATH = /^(?:\/(?:[^~/]|~[01])*)*$/
 
-/** The value that leaves make together; where a leaf has deeper ones below it, the deeper ones show. */
-export function fromLeaves(leaves: ReadonlyMap<string, JsonValue>): JsonValue {
-  const shadowed = shadowedPaths(leaves.keys())
+/**
+ * The value that leaves make together; where a leaf has deeper ones below it, the deeper ones show.
+ * @param shadowed their {@link shadowedPaths}
+ */
+export function fromLeaves(leaves: ReadonlyMap<string, JsonValue>, shadowed: ReadonlySet<string>): JsonValue {
   const root: { value?: JsonValue } = {}
   // Sorted, so that the members of an object come in one order on every replica.
   for (const path of [...leaves.keys()].sort()) {
@@ -101,7 +102,8 @@ function place(root: { value?: JsonValue }, path: string, leaf: JsonValue): void
 
 // A plain assignment of `__proto__`, which a foreign document may hold, would set the prototype instead.
 function define(node: Tree, name: string, value: JsonValue): void {
-  Object.defineProperty(node, name, { value, writable: true, enumerable: true, configurable: true })
+  if (name !== '__proto__') node[name] = value
+  else Object.defineProperty(node, name, { value, writable: true, enumerable: true, configurable: true })
 }
 
-const escapeToken = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1')
+const escapeToken = (name: string) => (/[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name)

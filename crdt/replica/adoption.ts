@@ -1,21 +1,23 @@
 import { decode, encode } from 'cborg'
-import { EntryDocument, type EntryId, type Scope } from '../entry/index.ts'
+import { EntryDocument, type EntryId, NODE_SCOPE, type Scope } from '../entry/index.ts'
 import { changeMessage, type Signer } from '../signing.ts'
-import { addTo, itemOf, zeroDigest } from '../summary/index.ts'
+import { addTo, itemOfVersion, subjectOf, zeroDigest } from '../summary/index.ts'
 import type { Database, Operation } from './database.ts'
 import {
   digestKey,
   digestRange,
-  documentKey,
   entryRange,
+  itemKey,
   type KeyRange,
   metaKey,
   parseEntryKey,
   sideKey,
   sideRange,
 } from './keys.ts'
-import { type ChangeSignature, decodeDocument, decodeHeads, encodeDigest, encodeDocument } from './records.ts'
+import { type ChangeSignature, decodeHeads, encodeDigest, encodeItem } from './records.ts'
 import type { Adoption, ScopeDigest } from './replica.ts'
+import { readStored, resigned } from './stored.ts'
+import { required } from './totals.ts'
 
 /** Entries signed anew in one batch: the most work that an interruption repeats. */
 const BATCH_ENTRIES = 256
@@ -50,6 +52,15 @@ export async function interruptedAdoption(database: Database, position: number):
   return { adoption, position, after: after ?? undefined, done, digests: new Map(digests) }
 }
 
+/** An interrupted adoption as it is stored, so that it will begin anew: what it has counted does not hold any more. */
+export function restarted(stored: Uint8Array): Uint8Array {
+  const [adoption] = decode(stored) as [Adoption]
+  return encodeState(newAdoption(adoption, NO_POSITION))
+}
+
+/** No replica stands there: an adoption that began there is gone on with from its beginning. */
+const NO_POSITION = -1
+
 /** The beginning of an adoption by a replica that stands at a feed position. */
 export function newAdoption(adoption: Adoption, position: number): AdoptionState {
   return { adoption, position, after: undefined, done: 0, digests: new Map() }
@@ -65,6 +76,7 @@ export async function runAdoption(
   state: AdoptionState,
   onBatch: (done: number) => void,
 ): Promise<{ digests: Map<Scope, ScopeDigest>; entries: number }> {
+  const oldMesh = Buffer.from(await required(database, 'mesh')).toString()
   let { after, done } = state
   for (;;) {
     const batch = await nextEntries(database, after)
@@ -72,8 +84,8 @@ export async function runAdoption(
     if (last === undefined) break
     const operations: Operation[] = []
     for (const { id, heads } of batch) {
-      operations.push(await signAnew(database, signer, state.adoption.meshId, id))
-      count(state, id, heads)
+      operations.push(...(await signAnew(database, signer, state.adoption.meshId, id)))
+      operations.push(...count(state, oldMesh, id, heads))
     }
     after = last.key
     done += batch.length
@@ -103,28 +115,31 @@ function allEntries(after: Uint8Array | undefined): KeyRange {
   return { gte: after === undefined ? first : Buffer.concat([after, Buffer.of(0)]), lt: entryRange('skill').lt }
 }
 
-async function signAnew(database: Database, signer: Signer, meshId: string, id: EntryId): Promise<Operation> {
-  const key = documentKey(id)
-  const stored = await database.get(key)
+async function signAnew(database: Database, signer: Signer, meshId: string, id: EntryId): Promise<Operation[]> {
+  const stored = await readStored(database, id)
   if (stored === undefined) throw new Error('impossible: an entry is written with its document')
-  const { bytes } = decodeDocument(stored)
-  const document = EntryDocument.load(id, bytes, 'ee'.repeat(16))
+  const document = EntryDocument.load(id, stored.bytes, 'ee'.repeat(16))
   try {
     const signatures = document.authoredHashes().map((hash): ChangeSignature => {
       const change = Buffer.from(hash, 'hex')
       const signature = signer.signChange(changeMessage(meshId, id, change))
       return { change, publicKey: signer.publicKey, signature }
     })
-    return { key, value: encodeDocument({ bytes, signatures }) }
+    return resigned(id, stored, signatures)
   } finally {
     document.free()
   }
 }
 
-function count({ adoption, digests }: AdoptionState, id: EntryId, heads: Uint8Array[]): void {
+/** Counts an entry in the new mesh's digests; gives what puts its new item in the place of the old one. */
+function count({ adoption, digests }: AdoptionState, oldMesh: string, id: EntryId, heads: Uint8Array[]): Operation[] {
   const { digest, items } = digests.get(id.scope) ?? { digest: zeroDigest(), items: 0 }
-  addTo(digest, itemOf(adoption.meshId, id, heads))
+  const subject = subjectOf(adoption.meshId, id)
+  const item = itemOfVersion(subject, heads)
+  addTo(digest, item)
   digests.set(id.scope, { digest, items: items + 1 })
+  if (id.scope === NODE_SCOPE) return []
+  return [{ key: itemKey(subjectOf(oldMesh, id)) }, { key: itemKey(subject), value: encodeItem({ id, item }) }]
 }
 
 /** What makes the switch: mesh id, digests, the caller's records; what held for the old mesh goes. */
@@ -132,6 +147,7 @@ async function lastBatch(database: Database, { adoption, digests }: AdoptionStat
   const operations: Operation[] = [
     { key: metaKey('mesh'), value: Buffer.from(adoption.meshId) },
     { key: metaKey('adoption') },
+    { key: metaKey('symbols') },
   ]
   for (const range of [digestRange, ...adoption.forget.map(sideRange)]) {
     for await (const [key] of database.range(range)) operations.push({ key })

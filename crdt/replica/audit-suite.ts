@@ -4,9 +4,10 @@ import { EntryDocument, type EntryId, type EntryView, NODE_SCOPE, type Scope } f
 import { changeMessage, verifyChange } from '../signing.ts'
 import { addTo, itemOf, zeroDigest } from '../summary/index.ts'
 import { Database } from './database.ts'
-import { documentKey, entryRange, feedRange, metaKey, parseEntryKey, parseFeedKey } from './keys.ts'
+import { documentRange, entryRange, feedRange, metaKey, parseEntryKey, parseFeedKey } from './keys.ts'
 import { hex } from './lab-suite.ts'
 import { decodeDocument, decodeEntry, decodeFeed } from './records.ts'
+import { readStored, type Stored } from './stored.ts'
 import { readTotals, required } from './totals.ts'
 
 export interface Audit {
@@ -52,7 +53,9 @@ async function auditDatabase(database: Database, authors: readonly Uint8Array[])
     for await (const [key, stored] of database.range(range)) {
       const id = parseEntryKey(key)
       const { seq, id: _, ...row } = decodeEntry(id, stored)
-      const view = viewOf(id, await database.get(documentKey(id)), { meshId, authors, faults })
+      const document = await readStored(database, id)
+      same(`${nameOf(id)} parts`, await bytesOf(database, id), document?.bytes.length)
+      const view = viewOf(id, document, { meshId, authors, faults })
       same(nameOf(id), plain(row), view && plain(view))
       same(`${nameOf(id)} seq`, seq, latest.get(nameOf(id)))
       latest.delete(nameOf(id))
@@ -89,13 +92,20 @@ async function auditFeed(database: Database, same: (what: string, a: unknown, b:
   return latest
 }
 
+/** Bytes of all records that hold a part of an entry's document. */
+async function bytesOf(database: Database, id: EntryId): Promise<number> {
+  let sum = 0
+  for await (const [, stored] of database.range(documentRange(id))) sum += decodeDocument(stored).bytes.length
+  return sum
+}
+
 function viewOf(
   id: EntryId,
-  stored: Uint8Array | undefined,
+  stored: Stored | undefined,
   { meshId, authors, faults }: { meshId: string; authors: readonly Uint8Array[]; faults: string[] },
 ): EntryView | undefined {
   if (stored === undefined) return undefined
-  const { bytes, signatures } = decodeDocument(stored)
+  const { bytes, signatures } = stored
   const document = EntryDocument.load(id, bytes, 'dd'.repeat(16))
   try {
     const vouched = new Set(

@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { Level } from 'level'
@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { audit } from './audit-suite.ts'
 import { startVictim } from './child-suite.ts'
 import { createReplica, openReplica, replicaExists } from './index.ts'
-import { documentKey, entryKey, metaKey } from './keys.ts'
+import { documentKey, documentRange, entryKey, metaKey } from './keys.ts'
 import {
   authorsOf,
   collect,
+  itemsIn,
   MEMBERS,
   MESH,
   memory,
@@ -21,7 +22,7 @@ import {
   transfersOf,
   verdicts,
 } from './lab-suite.ts'
-import { encodeDatabase } from './records.ts'
+import { DATABASE_FORMAT, encodeDatabase } from './records.ts'
 
 const workers = sharedWorkers()
 
@@ -72,7 +73,8 @@ describe('a flipped byte in a stored value', () => {
     const corrupt = { code: 'STORAGE_CORRUPT' }
     await expect(ceo.get(memory('key-7'))).rejects.toMatchObject(corrupt)
     await expect(collect(ceo.list('memory'))).rejects.toMatchObject(corrupt)
-    await expect(collect(ceo.items())).rejects.toMatchObject(corrupt)
+    // Reconciling goes on: items are kept beside the rows.
+    expect(await itemsIn(ceo)).toHaveLength(20)
     await expect(ceo.put('key-7', 1)).rejects.toMatchObject(corrupt)
     expect((await ceo.get(memory('key-6')))?.row).toMatchObject({ key: 'key-6' })
     await ceo.put('key-6', 1)
@@ -94,6 +96,34 @@ describe('a flipped byte in a stored value', () => {
     await sec.put('key-8', 1)
     const news = (await transfersOf(sec)).filter(({ id }) => ['key-7', 'key-8'].includes(id.key))
     expect((await verdicts(ceo, news)).sort()).toEqual(['applied', 'incomplete STORAGE_CORRUPT'])
+  })
+
+  it('of what lies behind a document is noticed as well, and so is a part that is gone', async () => {
+    const sec = await openTestReplica('sec', { workers })
+    const ceo = await openTestReplica('ceo', { workers })
+    for (let n = 0; n < 60; n++) await ceo.put('hot', { n, text: 'x'.repeat(100) })
+    await sec.apply(await transfersOf(ceo), 'ceo')
+    await sec.put('hot', 'newer')
+    await ceo.close()
+    const tails: Uint8Array[] = []
+    await withLevel(ceo.path, async (level) => {
+      for await (const key of level.keys(documentRange(memory('hot')))) tails.push(key)
+    })
+    tails.shift()
+    expect(tails.length).toBeGreaterThan(5)
+    const expectCorrupt = async (damage: (level: Level<Uint8Array, Uint8Array>) => Promise<void>, verdict: string) => {
+      const path = join(await tempFolder(), 'db')
+      await cp(ceo.path, path, { recursive: true })
+      await withLevel(path, damage)
+      const damaged = await openTestReplica('ceo', { workers, path })
+      await expect(damaged.put('hot', 1)).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
+      expect(await verdicts(damaged, await transfersOf(sec))).toEqual([verdict])
+      await damaged.close()
+    }
+    const corrupt = 'incomplete STORAGE_CORRUPT'
+    await expectCorrupt((level) => level.put(tails[3] as Uint8Array, new Uint8Array(300)), corrupt)
+    await expectCorrupt((level) => level.del(tails[3] as Uint8Array), 'incomplete CHANGE_INCOMPLETE')
+    await expectCorrupt((level) => level.del(tails.at(-1) as Uint8Array), corrupt)
   })
 
   it('in what the database says of itself keeps it from being opened, and opened later all is there', async () => {
@@ -160,7 +190,7 @@ describe('files of the database', () => {
 it('S-33: a database of a newer format is refused and not changed', async () => {
   const path = await closedReplica()
   await withLevel(path, async (level) => {
-    const newer = encodeDatabase({ format: 2, databaseId: 'd'.repeat(32) })
+    const newer = encodeDatabase({ format: DATABASE_FORMAT + 1, databaseId: 'd'.repeat(32) })
     const sum = Buffer.alloc(4)
     sum.writeUInt32BE(crc32(newer))
     await level.put(metaKey('database'), Buffer.concat([sum, newer]))

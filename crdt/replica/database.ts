@@ -6,6 +6,8 @@ import { Level } from 'level'
 import { MeshError } from '../errors.ts'
 import type { KeyRange } from './keys.ts'
 
+type LevelDatabase = Level<Uint8Array, Uint8Array>
+
 /** One operation of a batch; without a value the key is deleted. */
 export interface Operation {
   readonly key: Uint8Array
@@ -24,7 +26,7 @@ const RECOVERY_ROOM_BYTES = 1024 * 1024
  */
 export class Database {
   readonly path: string
-  #level: Level<Uint8Array, Uint8Array>
+  #level: LevelDatabase
   #writing: Promise<unknown> = Promise.resolve()
   #failed: MeshError | undefined
   #reopening: Promise<void> | undefined
@@ -32,7 +34,7 @@ export class Database {
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  private constructor(path: string, level: Level<Uint8Array, Uint8Array>) {
+  private constructor(path: string, level: LevelDatabase) {
     this.path = path
     this.#level = level
   }
@@ -100,11 +102,41 @@ export class Database {
     }
   }
 
+  /**
+   * Gives `read` one view of the database that no write changes, to be read in batches: between two of them the event
+   * loop runs. @throws {MeshError} `STORAGE_CORRUPT`; `STORAGE_FAILED`, also when the database is opened again meanwhile
+   */
+  async frozen<T>(read: (view: FrozenView) => Promise<T>): Promise<T> {
+    const level = await this.#open()
+    const snapshot = level.snapshot()
+    try {
+      return await read({
+        get: (key) => {
+          const stored = level.getSync(key, { snapshot })
+          return stored === undefined ? undefined : unseal(key, stored)
+        },
+        lastKey: (range) => lastKeyOf(level, { ...range, snapshot }),
+        batches: (range) => batchesOf(level, { ...range, snapshot }),
+      })
+    } catch (cause) {
+      throw this.#readFailure(cause)
+    } finally {
+      await snapshot.close()
+    }
+  }
+
+  /** As {@link FrozenView.batches}, from one view of its own. @throws {MeshError} as {@link frozen} */
+  async *batches(range: KeyRange): AsyncGenerator<[Uint8Array, Uint8Array][]> {
+    try {
+      yield* batchesOf(await this.#open(), range)
+    } catch (cause) {
+      throw this.#readFailure(cause)
+    }
+  }
+
   /** The last key of a range. */
   async lastKey(range: KeyRange): Promise<Uint8Array | undefined> {
-    const level = await this.#open()
-    for await (const key of level.keys({ ...range, reverse: true, limit: 1 })) return key
-    return undefined
+    return lastKeyOf(await this.#open(), range)
   }
 
   /**
@@ -147,7 +179,7 @@ export class Database {
     await this.#level.close()
   }
 
-  async #open(): Promise<Level<Uint8Array, Uint8Array>> {
+  async #open(): Promise<LevelDatabase> {
     await this.#reopening
     if (this.#closed) throw new MeshError('REPLICA_CLOSED', 'the database is closed')
     // Closed by a recovery that could not open it again.
@@ -212,7 +244,39 @@ export class Database {
   }
 }
 
-async function openLevel(path: string, createIfMissing: boolean): Promise<Level<Uint8Array, Uint8Array>> {
+/** How a {@link Database} is read within {@link Database.frozen}. */
+export interface FrozenView {
+  get(key: Uint8Array): Uint8Array | undefined
+  lastKey(range: KeyRange): Promise<Uint8Array | undefined>
+  /** Pairs of a range in order of key, some hundred at a time. */
+  batches(range: KeyRange): AsyncGenerator<[Uint8Array, Uint8Array][]>
+}
+
+/** Most pairs in one batch, and most bytes but for one more pair: read in about a millisecond. */
+const BATCH_PAIRS = 512
+const BATCH_BYTES = 256 * 1024
+
+type Within = KeyRange & { readonly snapshot?: ReturnType<LevelDatabase['snapshot']> }
+
+async function lastKeyOf(level: LevelDatabase, range: Within): Promise<Uint8Array | undefined> {
+  for await (const key of level.keys({ ...range, reverse: true, limit: 1 })) return key
+  return undefined
+}
+
+async function* batchesOf(level: LevelDatabase, range: Within): AsyncGenerator<[Uint8Array, Uint8Array][]> {
+  const iterator = level.iterator({ ...range, highWaterMarkBytes: BATCH_BYTES })
+  try {
+    for (;;) {
+      const batch = await iterator.nextv(BATCH_PAIRS)
+      if (batch.length === 0) return
+      yield batch.map(([key, stored]) => [key, unseal(key, stored)])
+    }
+  } finally {
+    await iterator.close()
+  }
+}
+
+async function openLevel(path: string, createIfMissing: boolean): Promise<LevelDatabase> {
   // Compression stays on: only with it does LevelDB notice a flipped bit in a table.
   const level = new Level<Uint8Array, Uint8Array>(path, {
     createIfMissing,

@@ -1,7 +1,7 @@
 import { decodeChange } from '@automerge/automerge'
 import { describe, expect, it } from 'vitest'
 import { audit } from './audit-suite.ts'
-import type { Commit } from './index.ts'
+import { type Commit, packOffered } from './index.ts'
 import {
   authorsOf,
   collect,
@@ -11,7 +11,7 @@ import {
   memory,
   openTestReplica,
   sharedWorkers,
-  transferOf,
+  transferInChanges,
   verdicts,
 } from './lab-suite.ts'
 
@@ -73,8 +73,7 @@ describe('commits of one moment', () => {
     expect(told.map(({ seq }) => seq)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
     expect((await feedOf(ceo)).map(({ seq, id }) => ({ seq, id }))).toEqual(told.map(({ seq, id }) => ({ seq, id })))
     for (const { id, changes, signatures } of told) {
-      const packed = signatures.flatMap(({ change, publicKey, signature }) => [change, publicKey, signature])
-      await verdicts(sec, [{ id, changes, signatures: Buffer.concat(packed) }])
+      await verdicts(sec, [{ id, chunks: changes, signatures: packOffered(signatures) }])
     }
     expect(digestOf(sec)).toBe(digestOf(ceo))
   })
@@ -83,8 +82,8 @@ describe('commits of one moment', () => {
     const ceo = await openTestReplica('ceo', { workers })
     await Promise.all(Array.from({ length: 40 }, (_, i) => ceo.put('plan', i)))
     expect(await ceo.history(memory('plan'))).toHaveLength(40)
-    const { changes } = await transferOf(ceo, memory('plan'))
-    const authored = changes.map((change) => decodeChange(change)).filter(({ deps }) => deps.length > 0)
+    const { chunks } = await transferInChanges(ceo, memory('plan'))
+    const authored = chunks.map((change) => decodeChange(change)).filter(({ deps }) => deps.length > 0)
     expect(new Set(authored.map(({ actor }) => actor)).size).toBe(1)
     expect(authored.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
     await ceo.close()
@@ -116,6 +115,6 @@ it('an actor is used by one opening of a replica only', async () => {
   await ceo.close()
   const again = await openTestReplica('ceo', { workers, path: ceo.path })
   await again.put('plan', 2)
-  const { changes } = await transferOf(again, memory('plan'))
-  expect(new Set(changes.map((change) => decodeChange(change).actor)).size).toBe(3) // the first change has its own
+  const { chunks } = await transferInChanges(again, memory('plan'))
+  expect(new Set(chunks.map((change) => decodeChange(change).actor)).size).toBe(3) // the first change has its own
 })

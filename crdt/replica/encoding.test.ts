@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { newHandle } from '../entry/automerge.ts'
 import { EntryDocument, inspectChange } from '../entry/index.ts'
 import { FIRST, forge, leaf, signHash } from './forge-suite.ts'
-import { packSignatures } from './index.ts'
+import { packOffered } from './index.ts'
 import { exchange, memory, openTestReplica, sharedWorkers, verdicts } from './lab-suite.ts'
 
 const workers = sharedWorkers()
@@ -29,8 +29,8 @@ function otherwise(change: Uint8Array): { bytes: Uint8Array; hash: string } {
 }
 
 it('the trick works on Automerge itself: what it saves it cannot open', () => {
-  const { changes } = forge(id, leaf('/x'))
-  const { bytes, hash } = otherwise(changes[1] as Uint8Array)
+  const { chunks } = forge(id, leaf('/x'))
+  const { bytes, hash } = otherwise(chunks[1] as Uint8Array)
   const handle = newHandle('ab'.repeat(16))
   handle.applyChanges([FIRST, bytes])
   expect(handle.getHeads()).toEqual([hash])
@@ -41,11 +41,11 @@ it('the trick works on Automerge itself: what it saves it cannot open', () => {
 it('a change in an unusual encoding, signed under both its hashes, is refused: the entry could never be opened again', async () => {
   const ceo = await openTestReplica('ceo', { workers })
   await ceo.put('plan', { kept: 1 })
-  const { changes } = forge(id, leaf('/x'))
-  const { bytes, hash } = otherwise(changes[1] as Uint8Array)
-  const hashes = [hash, inspectChange(changes[1] as Uint8Array).hash]
-  const signatures = packSignatures(hashes.map((one) => signHash(id, one, 'sec')))
-  expect(await verdicts(ceo, [{ id, changes: [FIRST, bytes], signatures }])).toEqual(['refused CHANGE_MALFORMED'])
+  const { chunks } = forge(id, leaf('/x'))
+  const { bytes, hash } = otherwise(chunks[1] as Uint8Array)
+  const hashes = [hash, inspectChange(chunks[1] as Uint8Array).hash]
+  const signatures = packOffered(hashes.map((one) => signHash(id, one, 'sec')))
+  expect(await verdicts(ceo, [{ id, chunks: [FIRST, bytes], signatures }])).toEqual(['refused CHANGE_MALFORMED'])
   await ceo.put('plan', { kept: 2 })
   const sec = await openTestReplica('sec', { workers })
   await exchange(ceo, sec)

@@ -1,10 +1,10 @@
 import { NODE_SCOPE, parseEntryId } from '../entry/index.ts'
 import { MeshError } from '../errors.ts'
 import type { Database } from './database.ts'
-import { documentKey } from './keys.ts'
 import type { OpenEntry } from './open-entry.ts'
-import { type ChangeSignature, decodeDocument, packSignatures } from './records.ts'
+import { type ChangeSignature, packSignatures, unpackOffered } from './records.ts'
 import type { ApplyOutcome, Transfer } from './replica.ts'
+import { readStored } from './stored.ts'
 import type { VetTask, Vetted } from './vet.ts'
 
 /** Codes of what may succeed later, when more has come or there is more room. The rest is refused by rule. */
@@ -16,16 +16,23 @@ export async function vetTask(database: Database, transfer: Transfer): Promise<V
   if (id.scope === NODE_SCOPE) {
     throw new MeshError('SCOPE_NOT_SHARED', 'scope node never leaves its machine, and none is taken from another')
   }
-  const stored = await database.get(documentKey(id))
-  const base = stored === undefined ? undefined : decodeDocument(stored)
+  const base = await readStored(database, id)
   return {
     id,
     base: base?.bytes,
-    held: packSignatures(base?.signatures ?? []),
-    changes: transfer.changes,
+    held: packSignatures(base === undefined ? [] : concerned(base.signatures, transfer.signatures)),
+    chunks: transfer.chunks,
     offered: transfer.signatures,
   }
 }
+
+/** Those of an entry's signatures that may be of a change that offered ones are about. */
+function concerned(signatures: readonly ChangeSignature[], offered: Uint8Array): ChangeSignature[] {
+  const prefixes = new Set(unpackOffered(offered).map(({ prefix }) => asNumber(prefix)))
+  return signatures.filter(({ change }) => prefixes.has(asNumber(change)))
+}
+
+const asNumber = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
 
 /** The outcome of a transfer that was not taken in. */
 export function failed(id: Transfer['id'], code: string, message: string): ApplyOutcome {
@@ -37,17 +44,14 @@ export function merge(
   entry: OpenEntry,
   vetted: Vetted,
 ): { changes: readonly Uint8Array[]; signatures: readonly ChangeSignature[] } | undefined {
-  const held = new Set(entry.signatures.map(signatureName))
-  const signatures = vetted.signatures.filter((one) => !held.has(signatureName(one)))
+  const signatures = vetted.signatures.filter((one) => !entry.signatures.some((held) => isSameWord(held, one)))
   let changes = vetted.added
   if (sameHeads(entry, vetted.baseHeads)) {
-    if (changes.length > 0) entry.replace(vetted.document, vetted.view)
+    if (vetted.document !== undefined) entry.replace(vetted.document, vetted.view)
   } else {
     changes = entry.update((document) => document.apply(vetted.added))
   }
-  if (changes.length === 0 && signatures.length === 0) return undefined
-  entry.signatures = [...entry.signatures, ...signatures]
-  return { changes, signatures }
+  return changes.length === 0 && signatures.length === 0 ? undefined : { changes, signatures }
 }
 
 function sameHeads({ view }: OpenEntry, heads: readonly string[]): boolean {
@@ -55,5 +59,8 @@ function sameHeads({ view }: OpenEntry, heads: readonly string[]): boolean {
   return current.length === heads.length && current.every((head, i) => Buffer.from(head).toString('hex') === heads[i])
 }
 
-const signatureName = ({ change, publicKey }: ChangeSignature) =>
-  `${Buffer.from(change).toString('base64')}${Buffer.from(publicKey).toString('base64')}`
+/** Whether both are by one member for one change. */
+const isSameWord = (a: ChangeSignature, b: ChangeSignature) =>
+  asNumber(a.change) === asNumber(b.change) &&
+  Buffer.compare(a.change, b.change) === 0 &&
+  Buffer.compare(a.publicKey, b.publicKey) === 0

@@ -1,9 +1,10 @@
 /** Changes made by hand, as a hostile member would. */
 
+import { createHash } from 'node:crypto'
 import { type Handle, newHandle } from '../entry/automerge.ts'
 import { type EntryId, firstChange, inspectChange } from '../entry/index.ts'
 import { changeMessage } from '../signing.ts'
-import { packSignatures, type Transfer } from './index.ts'
+import { packOffered, type Transfer } from './index.ts'
 import { MESH, signerOf } from './lab-suite.ts'
 
 /** The first change of every memory. */
@@ -34,7 +35,7 @@ export function forge(id: EntryId, write: (handle: Handle) => void, init: ForgeI
     handle.put('_root', 'live', 1, 'int')
     handle.commit(message, time)
     const made = handle.getChanges(heads)
-    return { id, changes: [...base, ...made], signatures: signAll(id, made, by, mesh) }
+    return { id, chunks: [...base, ...made], signatures: signAll(id, made, by, mesh) }
   } finally {
     handle.free()
   }
@@ -42,7 +43,7 @@ export function forge(id: EntryId, write: (handle: Handle) => void, init: ForgeI
 
 /** Somebody's signatures of changes that can be read, packed. */
 export function signAll(id: EntryId, changes: readonly Uint8Array[], by: string, mesh = MESH): Uint8Array {
-  return packSignatures(changes.map((change) => signHash(id, inspectChange(change).hash, by, mesh)))
+  return packOffered(changes.map((change) => signHash(id, inspectChange(change).hash, by, mesh)))
 }
 
 /** Somebody's signature of a change by its hash (hex). */
@@ -50,6 +51,12 @@ export function signHash(id: EntryId, hash: string, by: string, mesh = MESH) {
   const signer = signerOf(by)
   const change = Buffer.from(hash, 'hex')
   return { change, publicKey: signer.publicKey, signature: signer.signChange(changeMessage(mesh, id, change)) }
+}
+
+/** A change with its checksum made to fit what it holds. */
+export function mendChecksum(change: Uint8Array): Uint8Array {
+  const sum = createHash('sha256').update(change.subarray(8)).digest()
+  return Buffer.concat([change.subarray(0, 4), sum.subarray(0, 4), change.subarray(8)])
 }
 
 /** Writes one leaf. */

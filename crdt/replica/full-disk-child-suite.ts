@@ -14,6 +14,8 @@ export interface Told {
   /** Keys of acknowledged puts before and after the failure. */
   readonly before: readonly string[]
   readonly after: readonly string[]
+  /** Acknowledged puts of the key "hot", whose document is stored in several parts. */
+  readonly hot: number
   /** Codes of every write that failed. */
   readonly codes: readonly string[]
   /** Whether all that was acknowledged could be read while nothing could be written. */
@@ -36,11 +38,15 @@ const before: string[] = []
 const codes = new Set<string>()
 const failing = (error: unknown) => void codes.add((error as { code?: string }).code ?? String(error))
 
+let hot = 0
+const putHot = () => put('hot', `${hot}`.repeat(50)).then(() => hot++)
+
 await put('actor', 'before')
+for (let i = 0; i < 40; i++) await putHot()
 for (let n = 0; codes.size === 0; n++) {
   // Three at once: those behind the one that fails are lost with it, and said to be.
   const keys = [0, 1, 2].map((i) => `key-${n}-${i}`)
-  await Promise.all(keys.map((key) => put(key).then(() => before.push(key), failing)))
+  await Promise.all([putHot().catch(failing), ...keys.map((key) => put(key).then(() => before.push(key), failing))])
 }
 const readable = await isReadable()
 await Promise.all([
@@ -61,10 +67,11 @@ while (after.length === 0 && (mode === 'recovers' || performance.now() - began <
 }
 if (mode === 'recovers') {
   await put('actor', 'after')
+  for (let i = 0; i < 10; i++) await putHot()
   await replica.side.write([{ namespace: 'x', key: 'kept', value: new Uint8Array(1) }])
   for (let i = 0; i < 5; i++) await put(`later-${i}`).then(() => after.push(`later-${i}`))
 }
-const told: Told = { before, after, codes: [...codes], readable, position: replica.position }
+const told: Told = { before, after, hot, codes: [...codes], readable, position: replica.position }
 process.stdout.write(`${JSON.stringify(told)}\n`)
 process.kill(process.pid, 'SIGKILL')
 
@@ -73,5 +80,5 @@ async function isReadable(): Promise<boolean> {
   for await (const { row } of replica.list('memory')) if (row !== undefined) listed++
   const last = await replica.get({ kind: 'memory', scope: 'mesh' as Scope, key: before.at(-1) ?? 'actor' })
   const history = await replica.history({ kind: 'memory', scope: 'mesh' as Scope, key: 'actor' })
-  return listed === before.length + 1 && last?.row !== undefined && history.length === 1
+  return listed === before.length + 2 && last?.row !== undefined && history.length === 1
 }

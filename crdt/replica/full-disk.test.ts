@@ -11,7 +11,7 @@ import {
   openTestReplica,
   sharedWorkers,
   skill,
-  transferOf,
+  transferInChanges,
   transfersOf,
   verdicts,
 } from './lab-suite.ts'
@@ -45,16 +45,17 @@ it('S-05: after a failed write nothing is acknowledged that is not kept, and wri
 
   const { faults, entries } = await audit(path, authorsOf(['ceo']))
   expect(faults).toEqual([])
-  expect(entries).toBe(told.before.length + told.after.length + 1)
+  expect(entries).toBe(told.before.length + told.after.length + 2)
   const ceo = await openTestReplica('ceo', { workers, path })
   for (const key of [...told.before, ...told.after]) expect((await ceo.get(memory(key)))?.row, key).toBeDefined()
+  expect((await ceo.history(memory('hot'))).length).toBe(told.hot)
   expect(await ceo.get(memory('refused'))).toBeUndefined()
   expect(await ceo.get(skill('refused', 'node'))).toBeUndefined()
   expect((await ceo.side.list('x')).map(({ key }) => key)).toEqual(['kept'])
   expect(ceo.position).toBe(told.position)
 
-  const { changes } = await transferOf(ceo, memory('actor'))
-  const authors = changes.slice(1).map((change) => decodeChange(change))
+  const { chunks } = await transferInChanges(ceo, memory('actor'))
+  const authors = chunks.slice(1).map((change) => decodeChange(change))
   expect(authors.map(({ seq }) => seq)).toEqual([1, 1])
   expect(new Set(authors.map(({ actor }) => actor)).size).toBe(2)
   const sec = await openTestReplica('sec', { workers })
@@ -66,7 +67,7 @@ it('S-05: while there is no room writes are refused and reads go on, and what wa
   const { path, told } = await runLimited<Told>(960, WRITER, 'stays')
   expect(told).toMatchObject({ codes: ['STORAGE_FAILED'], readable: true, after: [] })
   const { faults, entries } = await audit(path, authorsOf(['ceo']))
-  expect({ faults, entries }).toEqual({ faults: [], entries: told.before.length + 1 })
+  expect({ faults, entries }).toEqual({ faults: [], entries: told.before.length + 2 })
 }, 60_000)
 
 it('a change of mesh that meets a full disk goes on when there is room; until then writes are refused', async () => {

@@ -1,24 +1,28 @@
 import { createHash } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { LONG } from '../../test/support/long.ts'
-import type { EntryId } from '../entry/index.ts'
+import { EntryDocument, type EntryId, inspectChange } from '../entry/index.ts'
 import { audit } from './audit-suite.ts'
 import { FIRST, forge, leaf, signHash } from './forge-suite.ts'
-import { packSignatures, type Transfer } from './index.ts'
+import { packOffered, type Transfer } from './index.ts'
 import {
   authorsOf,
+  changesIn,
   MEMBERS,
   memory,
   openTestReplica,
   sharedWorkers,
   skill,
   type TestReplica,
+  transferInChanges,
   transferOf,
   verdictOf,
 } from './lab-suite.ts'
 
 const workers = sharedWorkers()
 const CASES = LONG ? 100_000 : 2_000
+/** A document takes longer to forge than a change. */
+const DOCUMENT_CASES = LONG ? 100_000 : 1_000
 const BATCH = 100
 const SEED = LONG ? Date.now() % 1_000_000 : 1
 
@@ -74,10 +78,10 @@ function mutate(change: Uint8Array, other: Uint8Array, random: Random): Uint8Arr
 }
 
 /** With its length and checksum made to fit again, so that what is inside is looked at. */
-function mend(change: Uint8Array): Uint8Array {
-  const contents = change.subarray(HEADER_BYTES)
+function mend(broken: Uint8Array, type = 1): Uint8Array {
+  const contents = broken.subarray(HEADER_BYTES)
   const length = contents.length < 128 ? [contents.length] : [(contents.length & 127) | 128, contents.length >> 7]
-  const chunk = Buffer.concat([Buffer.of(1, ...length), contents])
+  const chunk = Buffer.concat([Buffer.of(type, ...length), contents])
   return Buffer.concat([FIRST.subarray(0, 4), createHash('sha256').update(chunk).digest().subarray(0, 4), chunk])
 }
 
@@ -85,16 +89,41 @@ function mend(change: Uint8Array): Uint8Array {
 function mutated(sources: readonly Transfer[], n: number, random: Random): Transfer {
   const source = sources[random(sources.length)] as Transfer
   const other = sources[random(sources.length)] as Transfer
-  const changes = [...source.changes]
-  const which = random(changes.length)
-  const change = mutate(changes[which] as Uint8Array, other.changes.at(-1) as Uint8Array, random)
-  changes[which] = random(3) === 0 ? change : mend(change)
+  const chunks = [...source.chunks]
+  const which = random(chunks.length)
+  const change = mutate(chunks[which] as Uint8Array, other.chunks.at(-1) as Uint8Array, random)
+  chunks[which] = random(3) === 0 ? change : mend(change)
   const id: EntryId = random(2) === 0 ? source.id : { ...source.id, key: `fuzz-${n}` }
-  const signatures = changes.map((one) =>
+  const signatures = chunks.map((one) =>
     signHash(id, createHash('sha256').update(one.subarray(8)).digest('hex'), 'sec'),
   )
-  const packed = packSignatures(signatures)
-  return { id, changes, signatures: random(10) === 0 ? packed.subarray(random(packed.length)) : packed }
+  const packed = packOffered(signatures)
+  return { id, chunks, signatures: random(10) === 0 ? packed.subarray(random(packed.length)) : packed }
+}
+
+/** An entry as it travels whole, with something wrong with it. Its signatures are those of what it was. */
+function mutatedWhole(sources: readonly Transfer[], n: number, random: Random): Transfer {
+  const source = sources[random(sources.length)] as Transfer
+  const other = sources[random(sources.length)] as Transfer
+  const whole = source.chunks[0] as Uint8Array
+  const id: EntryId = random(3) === 0 ? source.id : { ...source.id, key: `whole-${n}` }
+  const changes = changesIn(other.id, other.chunks)
+  const own = changesIn(source.id, source.chunks).map((one) => signHash(id, inspectChange(one).hash, 'sec'))
+  const foreign = changes.map((one) => signHash(id, inspectChange(one).hash, 'sec'))
+  const signatures = packOffered(random(2) === 0 ? own : [...own, ...foreign])
+  const at = random(whole.length)
+  const broken = mutate(whole, other.chunks[0] as Uint8Array, random)
+  const chunks: Uint8Array[][] = [
+    [random(4) === 0 ? broken : mend(broken, random(20) === 0 ? random(5) : 0)],
+    [whole, mend(mutate(changes.at(-1) as Uint8Array, whole, random))],
+    [Buffer.concat([whole, changes[random(changes.length)] as Uint8Array])],
+    [Buffer.concat([whole, ...changes]).subarray(0, -random(40) - 1)],
+    [whole, other.chunks[0] as Uint8Array],
+    [whole.subarray(0, at), whole.subarray(at)],
+    [changes[0] as Uint8Array, whole],
+    [whole, ...changes, ...changes],
+  ]
+  return { id, chunks: chunks[random(12)] ?? (chunks[0] as Uint8Array[]), signatures }
 }
 
 /** Entries of both kinds, with text, deletes, merges and large and nested values. */
@@ -112,8 +141,46 @@ async function sourcesOf(sec: TestReplica): Promise<Transfer[]> {
     handle.put('_root', 'count', 1, 'counter')
     handle.put('_root', 'at', new Date(0), 'timestamp')
   })
-  return [...(await Promise.all(ids.map((id) => transferOf(sec, id)))), odd]
+  return [...(await Promise.all(ids.map((id) => transferInChanges(sec, id)))), odd]
 }
+
+/** Whether a document, written out anew, opens again as the same version. */
+function isLasting({ id, chunks }: Transfer): boolean {
+  const document = EntryDocument.create(id, 'dd'.repeat(16))
+  document.apply(chunks)
+  const again = EntryDocument.load(id, document.save(), 'dd'.repeat(16))
+  const lasts = again.heads.join() === document.heads.join()
+  document.free()
+  again.free()
+  return lasts
+}
+
+it(`S-16: ${DOCUMENT_CASES} broken documents (seed ${SEED}) have an outcome each, and what is taken in can be opened for ever`, {
+  timeout: 1_800_000,
+}, async () => {
+  const [ceo, sec] = [await openTestReplica('ceo', { workers }), await openTestReplica('sec', { workers })]
+  const inChanges = await sourcesOf(sec)
+  await sec.apply(inChanges, 'ceo')
+  const sources = await Promise.all(inChanges.map(({ id }) => transferOf(sec, id)))
+  const random = numbers(SEED)
+  const counts = new Map<string, number>()
+  const taken: EntryId[] = []
+  for (let n = 0; n < DOCUMENT_CASES; n += BATCH) {
+    const transfers = Array.from({ length: BATCH }, (_, i) => mutatedWhole(sources, n + i, random))
+    const outcomes = await ceo.apply(transfers, 'sec')
+    for (const verdict of outcomes.map(verdictOf)) counts.set(`${verdict}`, (counts.get(`${verdict}`) ?? 0) + 1)
+    taken.push(...outcomes.flatMap(({ id, outcome }) => (outcome === 'applied' ? [id] : [])))
+  }
+  expect([...counts.keys()].filter((verdict) => !ALLOWED.includes(verdict))).toEqual([])
+  expect(counts.get('applied')).toBeGreaterThan(DOCUMENT_CASES / 100)
+  expect(counts.get('refused CHANGE_MALFORMED')).toBeGreaterThan(DOCUMENT_CASES / 10)
+  expect(counts.get('refused CHANGE_UNSIGNED')).toBeGreaterThan(DOCUMENT_CASES / 100)
+  for (const id of taken) expect(isLasting(await transferOf(ceo, id)), id.key).toBe(true)
+  for (const { key, kind } of taken.slice(0, 200)) if (kind === 'memory') await ceo.put(key, 'still writable')
+  await ceo.close()
+  expect((await audit(ceo.path, authorsOf(MEMBERS))).faults).toEqual([])
+  if (LONG) process.stdout.write(`${JSON.stringify([...counts])}\n`)
+})
 
 it(`S-16: ${CASES} broken changes (seed ${SEED}) have an outcome each, and none does harm`, {
   timeout: 1_800_000,

@@ -8,6 +8,7 @@ import type { Signer } from '../signing.ts'
 import { interruptedAdoption, runAdoption } from './adoption.ts'
 import { Database } from './database.ts'
 import { metaKey, sideKey } from './keys.ts'
+import { backUp, migrate } from './migration.ts'
 import { DATABASE_FORMAT, decodeDatabase, encodeCounts, encodeDatabase } from './records.ts'
 import type { Adoption, Replica, ReplicaCounts } from './replica.ts'
 import { createSideStore } from './side.ts'
@@ -15,10 +16,11 @@ import { Store } from './store.ts'
 import { readTotals, required } from './totals.ts'
 import { DocumentWorkers } from './workers.ts'
 
-export type { ChangeSignature } from './records.ts'
-export { packSignatures, unpackSignatures } from './records.ts'
+export type { ChangeSignature, OfferedSignature } from './records.ts'
+export { packOffered, unpackOffered } from './records.ts'
 export type * from './replica.ts'
 export { MAX_SKILL_BYTES } from './skill-content.ts'
+export { keptSymbols } from './symbol-keeper.ts'
 export { DocumentWorkers, type WorkerLimits } from './workers.ts'
 
 export interface ReplicaComponents {
@@ -66,16 +68,16 @@ export async function createReplica(
 }
 
 /**
- * Opens a replica. An interrupted change of mesh is completed first.
+ * Opens a replica. A database of an older format is brought to the present one, its folder copied before; an interrupted
+ * change of mesh is completed.
  * @throws {MeshError} `DATABASE_MISSING`, `DATABASE_LOCKED`, `DATABASE_TOO_NEW`, `STORAGE_CORRUPT`, `STORAGE_FAILED`
  */
 export async function openReplica(
   { signer, now = Date.now, workers }: ReplicaComponents,
   init: ReplicaInit,
 ): Promise<Replica> {
-  const database = await Database.open(init.path)
+  const { database, databaseId } = await openDatabase(init.path)
   try {
-    const { databaseId } = await checkFormat(database)
     const { position } = await readTotals(database)
     const interrupted = await interruptedAdoption(database, position)
     if (interrupted !== undefined) await runAdoption(database, signer, interrupted, () => {})
@@ -90,6 +92,24 @@ export async function openReplica(
       now,
     }
     return new Store(components, { databaseId, meshId, totals })
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** Opens a database in the present format; one of an older format is copied beside itself, and then brought to it. */
+async function openDatabase(path: string): Promise<{ database: Database; databaseId: string }> {
+  let database = await Database.open(path)
+  try {
+    const record = await checkFormat(database)
+    if (record.format < DATABASE_FORMAT) {
+      await database.close()
+      await backUp(path, record.format)
+      database = await Database.open(path)
+      await migrate(database, record)
+    }
+    return { database, databaseId: record.databaseId }
   } catch (error) {
     await database.close()
     throw error

@@ -2,22 +2,37 @@ import type { EntryId, Kind, Scope } from '../entry/index.ts'
 
 /**
  * Layout of the database. One letter says what a key is:
- * `e` entry (row and version), `d` document and signatures, `f` feed, `g` digest of a scope, `m` the database itself,
- * `x` side records of other parts (roster, checkpoints, addresses, tickets).
+ * `e` entry (row and version), `d` document and signatures, `i` item of a shared entry, `f` feed, `g` digest of a scope,
+ * `m` the database itself, `x` side records of other parts (roster, checkpoints, addresses, tickets).
  * Entry keys are letter, kind, scope, NUL, key: so all of a scope lies together, in order of key. No scope holds a NUL.
  */
 const utf8 = new TextEncoder()
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true })
 
+const ITEM = Buffer.from('i')
+const NUL = Buffer.of(0)
+const FEED = Buffer.from('f')
+
 const KIND_LETTER = { memory: 'm', skill: 's' } as const satisfies Record<Kind, string>
 
 export const entryKey = (id: EntryId) => utf8.encode(`e${KIND_LETTER[id.kind]}${id.scope}\0${id.key}`)
 export const documentKey = (id: EntryId) => utf8.encode(`d${KIND_LETTER[id.kind]}${id.scope}\0${id.key}`)
+/** Where what commits appended to a document lies: behind it, by the feed position of the last. No key holds a NUL. */
+export const tailKey = (id: EntryId, position: number) => Buffer.concat([documentKey(id), NUL, numbered(position)])
 export const digestKey = (scope: Scope) => utf8.encode(`g${scope}`)
-export const metaKey = (name: 'database' | 'mesh' | 'counts' | 'adoption') => utf8.encode(`m${name}`)
+export const metaKey = (name: 'database' | 'mesh' | 'counts' | 'adoption' | 'symbols') => utf8.encode(`m${name}`)
 export const sideKey = (namespace: string, key: string) => utf8.encode(`x${namespace}\0${key}`)
 
-/** The entry that an {@link entryKey} names. */
+/** Item keys begin with the entry's tag, by which a peer asks for it; so many bytes of its subject name it alone. */
+const ITEM_KEY_SUBJECT_BYTES = 12
+
+/** @param subject see `subjectOf` */
+export const itemKey = (subject: Uint8Array) => Buffer.concat([ITEM, subject.subarray(0, ITEM_KEY_SUBJECT_BYTES)])
+
+/** The feed position in a {@link tailKey}. */
+export const parseTailKey = (key: Uint8Array) => numberAt(key, key.length - 8)
+
+/** The entry that an {@link entryKey} or a {@link documentKey} names. */
 export function parseEntryKey(key: Uint8Array): EntryId {
   const text = fromUtf8.decode(key)
   const kind = text[1] === KIND_LETTER.memory ? 'memory' : 'skill'
@@ -32,14 +47,22 @@ export function parseKeyTail(key: Uint8Array, prefix: Uint8Array): string {
 
 /** Feed keys sort by number: 8 bytes, big-endian. */
 export function feedKey(seq: number): Uint8Array {
-  const key = new Uint8Array(9)
-  key[0] = 0x66
-  new DataView(key.buffer).setBigUint64(1, BigInt(seq))
-  return key
+  return Buffer.concat([FEED, numbered(seq)])
 }
 
 export function parseFeedKey(key: Uint8Array): number {
-  return Number(new DataView(key.buffer, key.byteOffset).getBigUint64(1))
+  return numberAt(key, 1)
+}
+
+function numbered(number: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(8)
+  bytes.writeUInt32BE(Math.floor(number / 2 ** 32))
+  bytes.writeUInt32BE(number % 2 ** 32, 4)
+  return bytes
+}
+
+function numberAt(bytes: Uint8Array, at: number): number {
+  return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(at))
 }
 
 /** A half-open range of keys. */
@@ -48,9 +71,10 @@ export interface KeyRange {
   readonly lt: Uint8Array
 }
 
-/** All keys that begin with `prefix`, which does not end in 0xff. */
+/** All keys that begin with `prefix`, which has a byte below 0xff. */
 export function startingWith(prefix: Uint8Array): KeyRange {
-  const end = prefix.slice()
+  // A copy, also of a Buffer, whose own `slice` makes none.
+  const end = Uint8Array.from(prefix.subarray(0, prefix.findLastIndex((byte) => byte < 0xff) + 1))
   const last = end.length - 1
   end[last] = (end[last] as number) + 1
   return { gte: prefix, lt: end }
@@ -60,6 +84,17 @@ export function startingWith(prefix: Uint8Array): KeyRange {
 export function entryRange(kind: Kind, scope?: Scope, prefix = ''): KeyRange {
   const head = `e${KIND_LETTER[kind]}`
   return startingWith(utf8.encode(scope === undefined ? head : `${head}${scope}\0${prefix}`))
+}
+
+/** Items of all shared entries, or of those with a tag. */
+export const itemRange = (tag: Uint8Array = new Uint8Array()) => startingWith(Buffer.concat([ITEM, tag]))
+/** Documents of all entries of a kind, with their tails. */
+export const documentsRange = (kind: Kind) => startingWith(utf8.encode(`d${KIND_LETTER[kind]}`))
+
+/** An entry's {@link documentKey}, then its {@link tailKey}s in order. */
+export const documentRange = (id: EntryId): KeyRange => {
+  const key = documentKey(id)
+  return { gte: key, lt: Buffer.concat([key, Buffer.of(1)]) }
 }
 
 export const digestRange = startingWith(utf8.encode('g'))

@@ -5,13 +5,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, onTestFinished } from 'vitest'
-import { type EntryId, type JsonValue, type Kind, MESH_SCOPE, type Scope } from '../entry/index.ts'
+import { EntryDocument, type EntryId, type JsonValue, type Kind, MESH_SCOPE, type Scope } from '../entry/index.ts'
 import { createSigner, type Signer } from '../signing.ts'
 import {
   type ApplyOutcome,
   createReplica,
   DocumentWorkers,
   type FeedRecord,
+  type Item,
   openReplica,
   type Replica,
   type ReplicaComponents,
@@ -105,10 +106,17 @@ export const hex = (bytes: Uint8Array | undefined) =>
 
 export const digestOf = (replica: Replica) => hex(replica.digest().digest)
 
+/** Items of all shared entries, in order of scope and key. */
+export async function itemsIn(replica: Replica): Promise<Item[]> {
+  const items = (await collect(replica.items())).flat()
+  const name = ({ id }: Item) => `${id.kind} ${id.scope} ${id.key}`
+  return items.toSorted((a, b) => (name(a) < name(b) ? -1 : 1))
+}
+
 /** Every shared entry, as a peer gets it. */
 export async function transfersOf(replica: Replica): Promise<Transfer[]> {
   const transfers: Transfer[] = []
-  for (const { id } of await collect(replica.items())) transfers.push(await transferOf(replica, id))
+  for await (const transfer of replica.transfers(() => true)) transfers.push(transfer)
   return transfers
 }
 
@@ -116,6 +124,23 @@ export async function transferOf(replica: Replica, id: EntryId): Promise<Transfe
   const transfer = await replica.transfer(id)
   if (transfer === undefined) throw new Error(`no ${id.key}`)
   return transfer
+}
+
+/** An entry as a peer gets it of whom it is too large to travel whole: change by change. */
+export async function transferInChanges(replica: Replica, id: EntryId): Promise<Transfer> {
+  const { chunks, ...rest } = await transferOf(replica, id)
+  return { ...rest, chunks: changesIn(id, chunks) }
+}
+
+/** The changes of a whole entry, dependencies first. */
+export function changesIn(id: EntryId, chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+  const document = EntryDocument.create(id, 'dd'.repeat(16))
+  try {
+    document.apply(chunks)
+    return document.changesSince([])
+  } finally {
+    document.free()
+  }
 }
 
 /** Gives each everything of the other. */

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import type { ListOptions } from './index.ts'
-import { collect, feedOf, memory, openTestReplica, scopeOf, sharedWorkers, type TestReplica } from './lab-suite.ts'
+import {
+  collect,
+  feedOf,
+  itemsIn,
+  memory,
+  openTestReplica,
+  scopeOf,
+  sharedWorkers,
+  type TestReplica,
+} from './lab-suite.ts'
 
 const workers = sharedWorkers()
 
@@ -57,8 +66,8 @@ describe('a listing', () => {
     for (const key of TRICKY) expect((await ceo.get(memory(key)))?.row, key).toMatchObject({ key })
     const sorted = TRICKY.toSorted()
     expect((await feedOf(ceo)).map(({ id }) => id.key).sort()).toEqual(sorted)
-    expect((await collect(ceo.items())).map(({ id }) => id.key).sort()).toEqual(sorted)
-    expect((await collect(ceo.itemsSince(0))).map(({ id }) => id.key).sort()).toEqual(sorted)
+    expect((await itemsIn(ceo)).map(({ id }) => id.key).sort()).toEqual(sorted)
+    expect((await collect(ceo.itemsSince(0, 'sec'))).map(({ id }) => id.key).sort()).toEqual(sorted)
   })
 
   it('by prefix holds exactly what begins with it, as text and not as a pattern', async () => {
@@ -138,19 +147,22 @@ describe('the feed', () => {
     expect((await collect(asked)).map(({ seq }) => seq)).toEqual([1, 2, 3])
   })
 
-  it('names the peer that a change came through, and items leave out what only came through it', async () => {
+  it('names the peer that a change came through, and items tell what only came through it', async () => {
     const ceo = await replicaWith('mesh a')
     const sec = await openTestReplica('sec', { workers })
     await sec.put('b', 1)
     const transfer = await sec.transfer(memory('b'))
     await ceo.apply(transfer === undefined ? [] : [transfer], 'sec')
     expect((await feedOf(ceo)).map(({ via }) => via)).toEqual([undefined, 'sec'])
-    const since = async (position: number, notVia?: string) =>
-      (await collect(ceo.itemsSince(position, notVia))).map(({ id }) => id.key)
-    expect(await since(0, 'sec')).toEqual(['a'])
+    const since = async (position: number, peer: string) => {
+      const items = await collect(ceo.itemsSince(position, peer))
+      return items.map(({ id, isTheirs, base }) => `${id.key}${isTheirs ? ' theirs' : ''}${base ? ' changed' : ''}`)
+    }
+    expect(await since(0, 'sec')).toEqual(['a', 'b theirs'])
     expect(await since(0, 'lab')).toEqual(['a', 'b'])
-    expect(await since(1)).toEqual(['b'])
+    expect(await since(1, 'sec')).toEqual(['b theirs'])
     await ceo.put('b', 2)
     expect(await since(0, 'sec')).toEqual(['a', 'b'])
+    expect(await since(2, 'sec')).toEqual(['b changed'])
   })
 })

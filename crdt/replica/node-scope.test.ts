@@ -1,6 +1,18 @@
 import { expect, it } from 'vitest'
+import type { EntryId } from '../entry/index.ts'
 import { forge, leaf } from './forge-suite.ts'
-import { collect, hex, memory, openTestReplica, scopeOf, sharedWorkers, skill, verdicts } from './lab-suite.ts'
+import {
+  collect,
+  hex,
+  itemsIn,
+  memory,
+  openTestReplica,
+  scopeOf,
+  sharedWorkers,
+  skill,
+  transfersOf,
+  verdicts,
+} from './lab-suite.ts'
 
 const workers = sharedWorkers()
 
@@ -17,10 +29,12 @@ async function replicaWithSecrets() {
 it('node scope: is in no digest, item or transfer that a peer gets', async () => {
   const { ceo, before } = await replicaWithSecrets()
   expect({ digest: hex(ceo.digest().digest), items: ceo.digest().items }).toEqual(before)
-  const keys = async (items: ReturnType<typeof ceo.items>) => (await collect(items)).map(({ id }) => id.key)
-  expect(await keys(ceo.items())).toEqual(['shared'])
-  expect(await keys(ceo.itemsSince(0))).toEqual(['shared'])
-  expect(await keys(ceo.itemsSince(1))).toEqual([])
+  const keys = (items: readonly { readonly id: EntryId }[]) => items.map(({ id }) => id.key)
+  expect(keys(await itemsIn(ceo))).toEqual(['shared'])
+  expect(keys(await transfersOf(ceo))).toEqual(['shared'])
+  expect(keys(await collect(ceo.itemsSince(0, 'sec')))).toEqual(['shared'])
+  expect(keys(await collect(ceo.itemsSince(1, 'sec')))).toEqual([])
+  expect(await ceo.news(memory('secret', 'node'), () => true, 8)).toBeUndefined()
   expect(await ceo.transfer(memory('secret', 'node'))).toBeUndefined()
   expect(await ceo.transfer(skill('secret', 'node'))).toBeUndefined()
 })

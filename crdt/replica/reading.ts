@@ -1,25 +1,36 @@
 import { EntryDocument, type EntryId, type Kind, NODE_SCOPE } from '../entry/index.ts'
-import { itemOf } from '../summary/index.ts'
+import { itemOfVersion, subjectOf } from '../summary/index.ts'
 import type { Database } from './database.ts'
-import { documentKey, entryKey, entryRange, feedRange, parseEntryKey, parseFeedKey } from './keys.ts'
+import { entryKey, entryRange, feedRange, itemKey, itemRange, parseEntryKey, parseFeedKey } from './keys.ts'
 import {
   type ChangeSignature,
-  decodeDocument,
   decodeEntry,
   decodeFeed,
-  decodeHeads,
-  packSignatures,
+  decodeItem,
+  decodeRowJson,
+  packOffered,
+  type StoredDocument,
+  type StoredFeedRecord,
 } from './records.ts'
-import type { FeedRecord, Item, ListOptions, StoredEntry, Transfer } from './replica.ts'
+import type { ChangedItem, Item, ListOptions, News, StoredEntry, Transfer } from './replica.ts'
+import { readAllStored, readStored } from './stored.ts'
 
 /** Actor of documents that are only read. */
 const READER = 'ee'.repeat(16)
+
+/** Largest document that travels whole: it must fit into a frame beside others. */
+const MAX_WHOLE_BYTES = 1024 * 1024
 
 /** Readers of a database that need nothing but it. All are described where {@link Replica} declares them. */
 
 export async function getEntry(database: Database, id: EntryId): Promise<StoredEntry | undefined> {
   const stored = await database.get(entryKey(id))
   return stored === undefined ? undefined : decodeEntry(id, stored)
+}
+
+export async function getRowJson(database: Database, id: EntryId): Promise<string | undefined> {
+  const stored = await database.get(entryKey(id))
+  return stored === undefined ? undefined : decodeRowJson(stored)
 }
 
 export async function* listEntries(database: Database, kind: Kind, options: ListOptions): AsyncGenerator<StoredEntry> {
@@ -43,7 +54,7 @@ export async function* readFeed(
   after: number,
   until: number,
   limit = -1,
-): AsyncGenerator<FeedRecord> {
+): AsyncGenerator<StoredFeedRecord> {
   for await (const [key, stored] of database.range(feedRange(after, until), limit)) {
     yield decodeFeed(parseFeedKey(key), stored)
   }
@@ -56,9 +67,9 @@ export async function readDocument<T>(
   none: T,
   read: (document: EntryDocument, signatures: readonly ChangeSignature[]) => T,
 ): Promise<T> {
-  const stored = await database.get(documentKey(id))
+  const stored = await readStored(database, id)
   if (stored === undefined) return none
-  const { bytes, signatures } = decodeDocument(stored)
+  const { bytes, signatures } = stored
   const document = EntryDocument.load(id, bytes, READER)
   try {
     return read(document, signatures)
@@ -67,34 +78,80 @@ export async function readDocument<T>(
   }
 }
 
-export function readTransfer(database: Database, id: EntryId): Promise<Transfer | undefined> {
-  return readDocument<Transfer | undefined>(database, id, undefined, (document, signatures) => {
-    return { id, changes: document.changesSince([]), signatures: packSignatures(signatures) }
-  })
+export async function readTransfer(database: Database, id: EntryId): Promise<Transfer | undefined> {
+  const stored = await readStored(database, id)
+  return stored && transferOf(id, stored)
 }
 
-export async function* sharedItems(database: Database, meshId: string): AsyncGenerator<Item> {
+export async function* readTransfers(database: Database, wanted: (id: EntryId) => boolean): AsyncGenerator<Transfer> {
   for (const kind of ['memory', 'skill'] as const) {
-    for await (const [key, stored] of database.range(entryRange(kind))) {
-      const id = parseEntryKey(key)
-      if (id.scope !== NODE_SCOPE) yield { id, item: itemOf(meshId, id, decodeHeads(stored)) }
+    for await (const { id, stored } of readAllStored(database, kind)) {
+      if (id.scope !== NODE_SCOPE && wanted(id)) yield transferOf(id, stored)
     }
   }
 }
 
-export async function* itemsSince(
-  database: Database,
-  meshId: string,
-  range: { after: number; until: number; notVia: string | undefined },
-): AsyncGenerator<Item> {
-  const changed = new Map<string, EntryId>()
-  for await (const { id, via } of readFeed(database, range.after, range.until)) {
-    // What only came through a peer is nothing to offer back to it.
-    if (id.scope === NODE_SCOPE || (range.notVia !== undefined && via === range.notVia)) continue
-    changed.set(`${id.kind}\0${id.scope}\0${id.key}`, id)
-  }
-  for (const id of changed.values()) {
-    const stored = await database.get(entryKey(id))
-    if (stored !== undefined) yield { id, item: itemOf(meshId, id, decodeHeads(stored)) }
+function transferOf(id: EntryId, { bytes, signatures }: StoredDocument): Transfer {
+  return { id, chunks: chunksOf(id, bytes), signatures: packOffered(signatures) }
+}
+
+/** A small document travels as it is stored, without being opened. */
+function chunksOf(id: EntryId, bytes: Uint8Array): readonly Uint8Array[] {
+  if (bytes.length <= MAX_WHOLE_BYTES) return [bytes]
+  const document = EntryDocument.load(id, bytes, READER)
+  try {
+    return document.changesSince([])
+  } finally {
+    document.free()
   }
 }
+
+export async function readNews(
+  database: Database,
+  meshId: string,
+  id: EntryId,
+  { isKnown, reach }: { isKnown: (item: Uint8Array) => boolean; reach: number },
+): Promise<News | undefined> {
+  const subject = subjectOf(meshId, id)
+  const transfer = await readDocument<Transfer | undefined>(database, id, undefined, (document, signatures) => {
+    const known = document.pastVersions(reach).find((heads) => isKnown(itemOfVersion(subject, heads.map(fromHex))))
+    if (known === undefined) return undefined
+    const since = new Set(document.hashesSince(known))
+    const missing = signatures.filter(({ change }) => since.has(Buffer.from(change).toString('hex')))
+    return { id, chunks: document.changesSince(known), signatures: packOffered(missing) }
+  })
+  if (transfer !== undefined) return { transfer, isPartial: true }
+  const whole = await readTransfer(database, id)
+  return whole && { transfer: whole, isPartial: false }
+}
+
+export async function* readItemsSince(
+  database: Database,
+  meshId: string,
+  range: { after: number; until: number; peer: string },
+): AsyncGenerator<ChangedItem> {
+  const changed = new Map<string, { subject: Uint8Array; base: Uint8Array | undefined; isTheirs: boolean }>()
+  for await (const { id, via, before } of readFeed(database, range.after, range.until)) {
+    if (id.scope === NODE_SCOPE) continue
+    const subject = subjectOf(meshId, id)
+    const name = Buffer.from(subject).toString('base64')
+    const seen = changed.get(name) ?? { subject, base: before, isTheirs: true }
+    changed.set(name, { ...seen, isTheirs: seen.isTheirs && via === range.peer })
+  }
+  for (const { subject, base, isTheirs } of changed.values()) {
+    const stored = await database.get(itemKey(subject))
+    if (stored !== undefined) yield { ...decodeItem(stored), base, isTheirs }
+  }
+}
+
+export async function readItemsOf(database: Database, tag: Uint8Array): Promise<Item[]> {
+  const items: Item[] = []
+  for await (const [, stored] of database.range(itemRange(tag))) items.push(decodeItem(stored))
+  return items
+}
+
+export async function* readItems(database: Database): AsyncGenerator<readonly Item[]> {
+  for await (const batch of database.batches(itemRange())) yield batch.map(([, stored]) => decodeItem(stored))
+}
+
+const fromHex = (text: string) => Buffer.from(text, 'hex')

@@ -1,14 +1,20 @@
-import { decode, encode } from 'cborg'
+import { decode, decodeFirst, encode } from 'cborg'
 import type { EntryId, EntryView, Kind, Row, Scope } from '../entry/index.ts'
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../signing.ts'
-import type { FeedRecord, ReplicaCounts, ScopeDigest, StoredEntry } from './replica.ts'
+import { ITEM_BYTES } from '../summary/index.ts'
+import { entryKey, parseEntryKey } from './keys.ts'
+import type { FeedRecord, Item, ReplicaCounts, ScopeDigest, StoredEntry } from './replica.ts'
 
 /** Values of the database, as CBOR. Their keys are in `keys.ts`, their checksum in `database.ts`. */
 
 const HASH_BYTES = 32
+/** What a signature takes beside a document: change hash, public key, signature. */
+export const SIGNED_BYTES = HASH_BYTES + PUBLIC_KEY_BYTES + SIGNATURE_BYTES
+/** Of a change's hash, beside an offered signature. */
+const PREFIX_BYTES = 4
 
 /** Format of the database that this code writes. A higher one is refused. */
-export const DATABASE_FORMAT = 1
+export const DATABASE_FORMAT = 2
 
 /** What the database says of itself. */
 export interface DatabaseRecord {
@@ -25,6 +31,12 @@ export interface ChangeSignature {
   readonly signature: Uint8Array
 }
 
+/** A {@link ChangeSignature} as a peer sends it. */
+export interface OfferedSignature extends Omit<ChangeSignature, 'change'> {
+  /** The first 4 bytes of the change's hash. */
+  readonly prefix: Uint8Array
+}
+
 /** A document as kept: Automerge's bytes and the signatures of its changes. */
 export interface StoredDocument {
   readonly bytes: Uint8Array
@@ -32,7 +44,14 @@ export interface StoredDocument {
 }
 
 export function encodeEntry({ row, updatedAt, heads, conflicts, changes }: EntryView, seq: number): Uint8Array {
-  return encode([row === undefined ? null : JSON.stringify(row), updatedAt, Buffer.concat(heads), conflicts, seq, changes])
+  return encode([
+    row === undefined ? null : JSON.stringify(row),
+    updatedAt,
+    Buffer.concat(heads),
+    conflicts,
+    seq,
+    changes,
+  ])
 }
 
 export function decodeEntry(id: EntryId, bytes: Uint8Array): StoredEntry & EntryView {
@@ -53,6 +72,13 @@ export function decodeEntry(id: EntryId, bytes: Uint8Array): StoredEntry & Entry
     seq,
     changes,
   }
+}
+
+/** Only the row of an {@link encodeEntry}, as the JSON that it is stored as; undefined while the entry is deleted. */
+export function decodeRowJson(bytes: Uint8Array): string | undefined {
+  // An array of so few begins with one byte, and its first member is the row.
+  const [row] = decodeFirst(bytes.subarray(1)) as [string | null, Uint8Array]
+  return row ?? undefined
 }
 
 /** Only the version of an {@link encodeEntry}, for readers that need no row. */
@@ -85,14 +111,63 @@ export function unpackSignatures(packed: Uint8Array): ChangeSignature[] {
   }))
 }
 
-export function encodeFeed({ id, via }: FeedRecord): Uint8Array {
-  // As bytes: a text's leading U+FEFF would be taken for a byte order mark and be gone.
-  return encode([id.kind, id.scope, Buffer.from(id.key), via ?? null])
+/** A {@link FeedRecord} with what reconciliation needs of it. */
+export interface StoredFeedRecord extends FeedRecord {
+  /** Id in window 0 of the item that the commit replaced; undefined for a new entry. */
+  readonly before: Uint8Array | undefined
 }
 
-export function decodeFeed(seq: number, bytes: Uint8Array): FeedRecord {
-  const [kind, scope, key, via] = decode(bytes) as [Kind, Scope, Uint8Array, string | null]
-  return { seq, id: { kind, scope, key: Buffer.from(key).toString() }, via: via ?? undefined }
+/**
+ * Signatures on their way to a peer in a row, 100 bytes each: the first 4 of the change's hash, public key, signature.
+ * The receiver knows the changes, and tries each whose hash begins so.
+ */
+export function packOffered(signatures: readonly ChangeSignature[]): Uint8Array {
+  return Buffer.concat(
+    signatures.flatMap(({ change, publicKey, signature }) => [change.subarray(0, PREFIX_BYTES), publicKey, signature]),
+  )
+}
+
+/** Undoes {@link packOffered}; a torn last one is left out, and then verifies as missing. */
+export function unpackOffered(packed: Uint8Array): OfferedSignature[] {
+  const keyEnd = PREFIX_BYTES + PUBLIC_KEY_BYTES
+  return chunks(packed, keyEnd + SIGNATURE_BYTES).map((one) => ({
+    prefix: one.subarray(0, PREFIX_BYTES),
+    publicKey: one.subarray(PREFIX_BYTES, keyEnd),
+    signature: one.subarray(keyEnd),
+  }))
+}
+
+export function encodeFeed({ id, via, before }: StoredFeedRecord): Uint8Array {
+  // As bytes: a text's leading U+FEFF would be taken for a byte order mark and be gone.
+  return encode([id.kind, id.scope, Buffer.from(id.key), via ?? null, before ?? null])
+}
+
+export function decodeFeed(seq: number, bytes: Uint8Array): StoredFeedRecord {
+  const [kind, scope, key, via, before] = decode(bytes) as [Kind, Scope, Uint8Array, string | null, Uint8Array | null]
+  const id = { kind, scope, key: Buffer.from(key).toString() }
+  return { seq, id, via: via ?? undefined, before: before ?? undefined }
+}
+
+/** An entry's item, with its name: the item's 32 bytes, then the name as in an entry's key. Many are read at once. */
+export function encodeItem({ id, item }: Item): Uint8Array {
+  return Buffer.concat([item, entryKey(id)])
+}
+
+export function decodeItem(stored: Uint8Array): Item {
+  return { id: parseEntryKey(stored.subarray(ITEM_BYTES)), item: stored.subarray(0, ITEM_BYTES) }
+}
+
+/** Coded symbols as kept: up to which feed position they hold, and their bytes. */
+export interface StoredSymbols {
+  readonly position: number
+  readonly bytes: Uint8Array
+}
+
+export const encodeStoredSymbols = ({ position, bytes }: StoredSymbols): Uint8Array => encode([position, bytes])
+
+export function decodeStoredSymbols(stored: Uint8Array): StoredSymbols {
+  const [position, bytes] = decode(stored) as [number, Uint8Array]
+  return { position, bytes }
 }
 
 export const encodeDigest = ({ digest, items }: ScopeDigest): Uint8Array => encode([digest, items])

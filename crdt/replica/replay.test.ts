@@ -3,12 +3,12 @@ import { expect, it } from 'vitest'
 import { LONG } from '../../test/support/long.ts'
 import type { JsonValue } from '../entry/index.ts'
 import { audit } from './audit-suite.ts'
-import type { Transfer } from './index.ts'
+import { packOffered, type Transfer } from './index.ts'
 import {
   authorsOf,
-  collect,
   digestOf,
   hex,
+  itemsIn,
   MEMBERS,
   memory,
   openTestReplica,
@@ -29,8 +29,7 @@ async function story(steps: readonly (readonly [string, number, number, JsonValu
   for (const replica of members) {
     replica.onCommit((commits) => {
       for (const { id, changes, signatures } of commits) {
-        const packed = signatures.flatMap(({ change, publicKey, signature }) => [change, publicKey, signature])
-        said.push({ id, changes, signatures: Buffer.concat(packed) })
+        said.push({ id, chunks: changes, signatures: packOffered(signatures) })
       }
     })
   }
@@ -43,7 +42,7 @@ async function story(steps: readonly (readonly [string, number, number, JsonValu
     else await replica.apply(said.slice(), 'peer')
   }
   for (const replica of members) {
-    for (const { id } of await collect(replica.items())) said.push(await transferOf(replica, id))
+    for (const { id } of await itemsIn(replica)) said.push(await transferOf(replica, id))
     await replica.close()
   }
   return said
@@ -79,7 +78,7 @@ it('S-09: whatever is doubled, reordered and replayed makes the same heads, rows
     const seen = []
     for (const way of some) {
       const replica = await receive(said, way)
-      const heads = (await collect(replica.items())).map(({ id, item }) => `${id.kind} ${id.key} ${hex(item)}`)
+      const heads = (await itemsIn(replica)).map(({ id, item }) => `${id.kind} ${id.key} ${hex(item)}`)
       const { position } = replica
       expect(new Set((await replica.apply(said, 'peer')).map(verdictOf))).toEqual(new Set(['known']))
       expect(replica.position).toBe(position)

@@ -107,7 +107,7 @@ describe('a replica', () => {
     await expect(ceo.drop(memory('plan'))).rejects.toMatchObject(closed)
     await expect(collect(ceo.list('memory'))).rejects.toMatchObject(closed)
     await expect(
-      ceo.apply([{ id: memory('x'), changes: [], signatures: new Uint8Array() }], 'sec'),
+      ceo.apply([{ id: memory('x'), chunks: [], signatures: new Uint8Array() }], 'sec'),
     ).rejects.toMatchObject(closed)
   })
 

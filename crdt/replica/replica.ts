@@ -1,4 +1,5 @@
 import type { Conflict, EntryId, JsonValue, Kind, MemoryRow, Revision, Row, Scope, SkillRow } from '../entry/index.ts'
+import type { SymbolPrefix, Window } from '../summary/index.ts'
 import type { ChangeSignature } from './records.ts'
 
 /** An entry as stored: its row and what the replica keeps beside it. Reading one never opens a document. */
@@ -84,6 +85,8 @@ export interface EntryStore {
   /** Feed position of the latest durable commit; 0 while there is none. */
   readonly position: number
   get(id: EntryId): Promise<StoredEntry | undefined>
+  /** The row as the JSON text that is stored, or undefined where there is no live entry. Far cheaper than {@link get}. */
+  rowJson(id: EntryId): Promise<string | undefined>
   /** Live entries in order of scope, then key, from one consistent snapshot. */
   list(kind: Kind, options?: ListOptions): AsyncIterable<StoredEntry>
   /**
@@ -115,9 +118,12 @@ export interface EntryStore {
 /** An entry on its way between replicas: changes with the signatures that vouch for them. */
 export interface Transfer {
   readonly id: EntryId
-  /** Encoded changes, dependencies first; all of the entry, or those that the receiver is thought to lack. */
-  readonly changes: readonly Uint8Array[]
-  /** 128 bytes each: change hash, public key, signature. */
+  /**
+   * Runs of Automerge chunks, one or more in each: encoded changes, or a document that was saved whole. All of the
+   * entry, or what the receiver is thought to lack.
+   */
+  readonly chunks: readonly Uint8Array[]
+  /** Packed by `packOffered`. */
   readonly signatures: Uint8Array
 }
 
@@ -139,6 +145,21 @@ export interface Item {
   readonly id: EntryId
   /** 32 bytes: keyed hash of entry and heads. */
   readonly item: Uint8Array
+}
+
+/** An item that was committed since some position. */
+export interface ChangedItem extends Item {
+  /** Id in window 0 of the entry's item at that position; undefined where it is new since. */
+  readonly base: Uint8Array | undefined
+  /** Whether all that was committed to it since came through the peer that was asked about. */
+  readonly isTheirs: boolean
+}
+
+/** What a peer lacks of an entry. */
+export interface News {
+  readonly transfer: Transfer
+  /** Whether it is only what came since a version that the peer has. */
+  readonly isPartial: boolean
 }
 
 /** A change of side records that is written together with others, or not at all. */
@@ -174,12 +195,23 @@ export interface Replica extends EntryStore {
   readonly side: SideStore
   /** Whose signatures count from now on: every member that the roster ever listed. */
   setAuthors(publicKeys: readonly Uint8Array[]): void
-  /** Items of all shared entries (every scope but `node`), from one snapshot. */
-  items(): AsyncIterable<Item>
-  /** Items of the shared entries that were committed after `position`, save what only came through `notVia`. */
-  itemsSince(position: number, notVia?: string): AsyncIterable<Item>
+  /** Items of all shared entries (every scope but `node`), in no order, some hundred at a time, from one snapshot. */
+  items(): AsyncIterable<readonly Item[]>
+  /** Items of the shared entries that were committed after `position`; `peer` is whom they are meant for. */
+  itemsSince(position: number, peer: string): AsyncIterable<ChangedItem>
+  /** Items of shared entries by their tag, with which items and their ids begin: one, but for chance. */
+  itemsOf(tag: Uint8Array): Promise<Item[]>
+  /** The first coded symbols of all shared items, as a copy. Those of window 0 are kept; others cost a look at all. */
+  symbols(window: Window): Promise<SymbolPrefix>
+  /** All shared entries but those that are not `wanted`, in order of scope and key. */
+  transfers(wanted: (id: EntryId) => boolean): AsyncIterable<Transfer>
   /** The whole entry for a peer, or undefined where there is none. A `node` entry is never given. */
   transfer(id: EntryId): Promise<Transfer | undefined>
+  /**
+   * As {@link transfer}, but only what came since the latest earlier version whose item `isKnown` says that the peer has;
+   * the whole entry where there is none among the last `reach` versions.
+   */
+  news(id: EntryId, isKnown: (item: Uint8Array) => boolean, reach: number): Promise<News | undefined>
   /** Vets foreign entries in a worker and takes in what stands; outcomes in order. @throws {MeshError} `STORAGE_FAILED` */
   apply(transfers: readonly Transfer[], via: string): Promise<ApplyOutcome[]>
   /**

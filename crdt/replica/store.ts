@@ -16,24 +16,38 @@ import {
   type SkillRow,
 } from '../entry/index.ts'
 import { MeshError } from '../errors.ts'
-import { changeMessage, type Signer } from '../signing.ts'
-import { combine, itemOf } from '../summary/index.ts'
+import { changeMessage, SIGNATURE_BYTES, type Signer } from '../signing.ts'
+import { combine, type SymbolPrefix, subjectOf, type Window } from '../summary/index.ts'
 import { type AdoptionState, interruptedAdoption, newAdoption, runAdoption } from './adoption.ts'
 import type { Database } from './database.ts'
 import { Documents } from './documents.ts'
 import { failed, merge, vetTask } from './foreign.ts'
 import { importDecision } from './import.ts'
 import type { OpenEntry } from './open-entry.ts'
-import { getEntry, itemsSince, listEntries, readDocument, readFeed, readTransfer, sharedItems } from './reading.ts'
+import {
+  getEntry,
+  getRowJson,
+  listEntries,
+  readDocument,
+  readFeed,
+  readItems,
+  readItemsOf,
+  readItemsSince,
+  readNews,
+  readTransfer,
+  readTransfers,
+} from './reading.ts'
 import type { ChangeSignature } from './records.ts'
 import type {
   Adoption,
   ApplyOutcome,
+  ChangedItem,
   Commit,
   FeedRecord,
   Item,
   ListOptions,
   MemoryPut,
+  News,
   Replica,
   ReplicaCounts,
   ScopeDigest,
@@ -43,12 +57,14 @@ import type {
   Transfer,
   WriteResult,
 } from './replica.ts'
+import { RowCache } from './row-cache.ts'
 import { parseSkillContent } from './skill-content.ts'
+import { prefixOf, SymbolKeeper } from './symbol-keeper.ts'
 import { readTotals, type Totals } from './totals.ts'
 import type { Vetted } from './vet.ts'
 import type { WorkerOutcome } from './worker.ts'
-import type { DocumentWorkers } from './workers.ts'
-import { Writer } from './writer.ts'
+import { type DocumentWorkers, TASKS_PER_JOB } from './workers.ts'
+import { type PendingCommit, Writer } from './writer.ts'
 
 /** Wait before an adoption is gone on with after a failed write, in milliseconds. */
 const ADOPTION_RETRY_MS = 1_000
@@ -76,7 +92,9 @@ export class Store implements Replica {
   readonly side: SideStore
   readonly #components: StoreComponents
   readonly #documents: Documents
+  readonly #rows: RowCache
   readonly #writer: Writer
+  readonly #symbols: SymbolKeeper
   readonly #listeners = new Set<(commits: readonly Commit[]) => void>()
   #meshId: string
   #authors: readonly Uint8Array[]
@@ -92,15 +110,24 @@ export class Store implements Replica {
     this.#meshId = init.meshId
     this.#authors = [components.signer.publicKey]
     this.#documents = new Documents(components.database)
+    this.#rows = new RowCache((id) => getRowJson(components.database, id))
+    const subject = (id: EntryId) => subjectOf(this.#meshId, id)
+    this.#symbols = new SymbolKeeper({ database: components.database, subject, items: () => this.digest().items })
     this.#writer = new Writer(components.database, {
       totals: init.totals,
-      item: (id, heads) => itemOf(this.#meshId, id, heads),
-      onCommit: (commits) => {
+      subject,
+      onCommit: (commits, items) => {
+        this.#rows.forget(commits.map(({ id }) => id))
+        this.#symbols.onCommits(items)
         for (const listener of this.#listeners) listener(commits)
       },
       onFailure: () => this.#documents.dropAll(),
     })
-    components.database.onReopened(() => this.#writer.reload(readTotals(components.database)))
+    components.database.onReopened(() => {
+      this.#rows.forgetAll()
+      this.#symbols.drop()
+      this.#writer.reload(readTotals(components.database))
+    })
   }
 
   get meshId(): string {
@@ -113,6 +140,10 @@ export class Store implements Replica {
 
   get(id: EntryId): Promise<StoredEntry | undefined> {
     return getEntry(this.#components.database, id)
+  }
+
+  rowJson(id: EntryId): Promise<string | undefined> {
+    return this.#rows.get(id)
   }
 
   list(kind: Kind, options: ListOptions = {}): AsyncIterable<StoredEntry> {
@@ -184,19 +215,45 @@ export class Store implements Replica {
     this.#authors = publicKeys
   }
 
-  items(): AsyncIterable<Item> {
-    return sharedItems(this.#components.database, this.#meshId)
+  items(): AsyncIterable<readonly Item[]> {
+    return readItems(this.#components.database)
   }
 
-  itemsSince(position: number, notVia?: string): AsyncIterable<Item> {
-    return itemsSince(this.#components.database, this.#meshId, { after: position, until: this.position, notVia })
+  itemsSince(position: number, peer: string): AsyncIterable<ChangedItem> {
+    return readItemsSince(this.#components.database, this.#meshId, { after: position, until: this.position, peer })
+  }
+
+  itemsOf(tag: Uint8Array): Promise<Item[]> {
+    return readItemsOf(this.#components.database, tag)
+  }
+
+  symbols(window: Window): Promise<SymbolPrefix> {
+    if (window === 0) return this.#symbols.copy()
+    return this.#components.database.frozen((view) => prefixOf(view, { window, items: this.digest().items }))
+  }
+
+  transfers(wanted: (id: EntryId) => boolean): AsyncIterable<Transfer> {
+    return readTransfers(this.#components.database, wanted)
   }
 
   async transfer(id: EntryId): Promise<Transfer | undefined> {
     return id.scope === NODE_SCOPE ? undefined : readTransfer(this.#components.database, id)
   }
 
+  async news(id: EntryId, isKnown: (item: Uint8Array) => boolean, reach: number): Promise<News | undefined> {
+    if (id.scope === NODE_SCOPE) return undefined
+    return readNews(this.#components.database, this.#meshId, id, { isKnown, reach })
+  }
+
   async apply(transfers: readonly Transfer[], via: string): Promise<ApplyOutcome[]> {
+    // What has been vetted is written while the rest is being vetted.
+    const jobs = Array.from({ length: Math.ceil(transfers.length / TASKS_PER_JOB) }, (_, i) =>
+      this.#apply(transfers.slice(i * TASKS_PER_JOB, (i + 1) * TASKS_PER_JOB), via),
+    )
+    return (await Promise.all(jobs)).flat()
+  }
+
+  async #apply(transfers: readonly Transfer[], via: string): Promise<ApplyOutcome[]> {
     const { workers, database } = this.#components
     const meshId = this.#meshId
     const tasks = await Promise.all(
@@ -231,8 +288,10 @@ export class Store implements Replica {
   async close(): Promise<void> {
     await this.#documents.idle()
     await this.#writer.drained()
+    await this.#symbols.save()
     if (this.#components.ownsWorkers) await this.#components.workers.close()
     this.#documents.close()
+    this.#rows.forgetAll()
     await this.#components.database.close()
   }
 
@@ -246,6 +305,7 @@ export class Store implements Replica {
     )
     // What is open holds signatures for the old mesh.
     this.#documents.dropAll()
+    this.#symbols.drop()
     this.#meshId = adoption.meshId
     this.#writer.reset({ counts, position, digests })
     return entries
@@ -332,9 +392,9 @@ export class Store implements Replica {
         entry.view = before
         return undefined
       }
-      const signatures = [this.#sign(id, hash)]
-      entry.signatures = [...entry.signatures, ...signatures]
-      return { view: entry.view, seq: this.#commit(entry, before, { changes, signatures, via: undefined }) }
+      const { signature, signed } = this.#sign(id, hash)
+      const news = { changes, signatures: [signature], signed, via: undefined }
+      return { view: entry.view, seq: this.#commit(entry, before, news) }
     })
     return written === undefined ? undefined : { view: written.view, seq: await written.seq }
   }
@@ -349,34 +409,47 @@ export class Store implements Replica {
       const written = await this.#documents.withEntry(id, (entry) => {
         const before = entry.view
         const news = merge(entry, vetted)
-        return news === undefined ? undefined : { seq: this.#commit(entry, before, { ...news, via }) }
+        return news === undefined
+          ? undefined
+          : { seq: this.#commit(entry, before, { ...news, signed: undefined, via }) }
       })
       await written?.seq
       return { id, outcome: written === undefined ? 'known' : 'applied' }
     } catch (error) {
       // What was sound over the stored version may not be over what was written since: one actor's number used twice.
-      if (error instanceof MeshError && error.code.startsWith('CHANGE_')) return failed(id, error.code, error.message)
+      // And an entry that is damaged here keeps no other from being taken in.
+      if (error instanceof MeshError && /^CHANGE_|^STORAGE_CORRUPT$/.test(error.code)) {
+        return failed(id, error.code, error.message)
+      }
       throw error
     }
   }
 
-  #sign(id: EntryId, hash: string): ChangeSignature {
+  /** Where others wait for the disk, other threads sign meanwhile; whoever writes alone would wait for them. */
+  #sign(id: EntryId, hash: string): { signature: ChangeSignature; signed: Promise<unknown> | undefined } {
     const { signer } = this.#components
+    const { publicKey } = signer
     const change = Buffer.from(hash, 'hex')
-    const signature = signer.signChange(changeMessage(this.#meshId, id, change))
-    return { change, publicKey: signer.publicKey, signature }
+    const message = changeMessage(this.#meshId, id, change)
+    if (!this.#writer.isBusy) {
+      return { signature: { change, publicKey, signature: signer.signChange(message) }, signed: undefined }
+    }
+    const signature = new Uint8Array(SIGNATURE_BYTES)
+    const signed = signer.signChangeLater(message).then((bytes) => signature.set(bytes))
+    signed.catch(() => {}) // the commit fails with it
+    return { signature: { change, publicKey, signature }, signed }
   }
 
-  #commit(entry: OpenEntry, before: OpenEntry['view'], news: Pick<Commit, 'changes' | 'signatures' | 'via'>) {
+  #commit(
+    entry: OpenEntry,
+    before: OpenEntry['view'],
+    { changes, signatures, ...news }: Pick<Commit, 'changes' | 'signatures' | 'via'> & Pick<PendingCommit, 'signed'>,
+  ) {
     if (entry.view === undefined) throw new Error('impossible: a commit has a version')
-    const commit = this.#writer.commit({
-      id: entry.id,
-      before,
-      after: entry.view,
-      document: () => ({ bytes: entry.save(), signatures: entry.signatures }),
-      ...news,
-    })
-    return entry.track(commit)
+    const write = entry.write(changes, signatures)
+    return entry.track(
+      this.#writer.commit({ id: entry.id, before, after: entry.view, form: entry.form, write, ...news }),
+    )
   }
 }
 

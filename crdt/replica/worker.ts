@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { MeshError } from '../errors.ts'
-import { type VetRules, type VetTask, type Vetted, vet } from './vet.ts'
+import { createJudge, type Judge, type VetRules, type VetTask, type Vetted, vet } from './vet.ts'
 
 /** What `workers.ts` sends to a worker. A worker that meets an error outside the bytes' fault ends, and is replaced. */
 export interface WorkerJob {
@@ -12,12 +12,13 @@ export interface WorkerJob {
 export type WorkerOutcome = { readonly vetted: Vetted } | { readonly code: string; readonly message: string }
 
 parentPort?.on('message', (job: WorkerJob) => {
-  parentPort?.postMessage(job.tasks.map((task) => outcome(task, job.rules)))
+  const judge = createJudge(job.rules)
+  parentPort?.postMessage(job.tasks.map((task) => outcome(task, judge)))
 })
 
-function outcome(task: VetTask, rules: VetRules): WorkerOutcome {
+function outcome(task: VetTask, judge: Judge): WorkerOutcome {
   try {
-    return { vetted: vet(task, rules) }
+    return { vetted: vet(task, judge) }
   } catch (error) {
     if (!(error instanceof MeshError) || isTrap(error.cause)) throw error
     return { code: error.code, message: error.message }

@@ -14,17 +14,26 @@ export interface WorkerLimits {
   readonly watchMs: number
 }
 
-const LIMITS: WorkerLimits = { jobMs: 20_000, growthBytes: 512 * 1024 * 1024, watchMs: 10 }
+const LIMITS: WorkerLimits = { jobMs: 20_000, growthBytes: 512 * 1024 * 1024, watchMs: 20 }
 
 /** Tasks of one job: enough to make the hop to the worker cheap, few enough that a suspect is found quickly. */
-const TASKS_PER_JOB = 64
+export const TASKS_PER_JOB = 64
 const BYTES_PER_JOB = 1024 * 1024
 
 /** JavaScript heap of a worker, in MB. */
 const WORKER_HEAP_MB = 256
 
 interface QueuedJob extends WorkerJob {
+  /** Whether no other may run beside it: what the process grows by is then its doing. */
+  readonly alone: boolean
   readonly resolve: (outcomes: WorkerOutcome[]) => void
+}
+
+/** A job at work, and how large the process was when it began. */
+interface WatchedJob {
+  readonly began: number
+  readonly baseline: number
+  readonly giveUp: () => void
 }
 
 /**
@@ -37,18 +46,22 @@ export class DocumentWorkers {
   readonly #idle: Worker[] = []
   readonly #busy = new Set<Worker>()
   readonly #queue: QueuedJob[] = []
-  #alone: Promise<void> = Promise.resolve()
+  readonly #watched = new Set<WatchedJob>()
+  /** Runs while there are jobs at work, one for all: to ask for the size of the process costs as much as to vet an entry. */
+  #watch: NodeJS.Timeout | undefined
+  #runsAlone = false
   #closed = false
 
   constructor(limits: Partial<WorkerLimits> = {}) {
     this.#limits = { ...LIMITS, ...limits }
-    this.#size = Math.max(1, Math.min(4, availableParallelism() - 1))
+    // Two even on two cores: the main thread leaves most of its own idle, and verifying takes most of the time.
+    this.#size = Math.max(2, Math.min(4, availableParallelism() - 1))
   }
 
   /** Vets tasks; outcomes come in the order of the tasks. Never rejects for what foreign bytes do. */
   async vet(tasks: readonly VetTask[], rules: VetRules): Promise<WorkerOutcome[]> {
     const jobs = split(tasks).map(async (some) => {
-      const outcomes = await this.#enqueue({ tasks: some, rules })
+      const outcomes = await this.#enqueue({ tasks: some, rules }, false)
       return outcomes ?? this.#oneByOne(some, rules)
     })
     return (await Promise.all(jobs)).flat()
@@ -60,46 +73,47 @@ export class DocumentWorkers {
   }
 
   /** Resolves to undefined when a limit was broken. */
-  async #enqueue(job: WorkerJob): Promise<WorkerOutcome[] | undefined> {
-    if (this.#closed) throw new MeshError('REPLICA_CLOSED', 'the replica is closed')
+  async #enqueue(job: WorkerJob, alone: boolean): Promise<WorkerOutcome[] | undefined> {
+    this.#checkOpen()
     const outcomes = await new Promise<WorkerOutcome[]>((resolve) => {
-      this.#queue.push({ ...job, resolve })
+      this.#queue.push({ ...job, alone, resolve })
       this.#next()
     })
-    return outcomes.length === job.tasks.length ? outcomes : undefined
+    if (outcomes.length === job.tasks.length) return outcomes
+    this.#checkOpen()
+    return undefined
   }
 
-  async #oneByOne(tasks: readonly VetTask[], rules: VetRules): Promise<WorkerOutcome[]> {
-    const before = this.#alone
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#alone = promise
-    await before
-    try {
-      const outcomes: WorkerOutcome[] = []
-      for (const task of tasks) {
-        const [outcome] = (await this.#enqueue({ tasks: [task], rules })) ?? []
-        outcomes.push(outcome ?? { code: 'WORKER_LIMIT', message: 'took too much time or memory to open' })
-      }
-      return outcomes
-    } finally {
-      resolve()
-    }
+  #checkOpen(): void {
+    if (this.#closed) throw new MeshError('REPLICA_CLOSED', 'the replica is closed')
+  }
+
+  #oneByOne(tasks: readonly VetTask[], rules: VetRules): Promise<WorkerOutcome[]> {
+    const outcomes = tasks.map(async (task) => {
+      const [outcome] = (await this.#enqueue({ tasks: [task], rules }, true)) ?? []
+      return outcome ?? { code: 'WORKER_LIMIT', message: 'took too much time or memory to open' }
+    })
+    return Promise.all(outcomes)
   }
 
   #next(): void {
     if (this.#closed) for (const { resolve } of this.#queue.splice(0)) resolve([])
-    if (this.#busy.size >= this.#size) return
-    const job = this.#queue.shift()
-    if (job === undefined) return
-    void this.#run(this.#idle.pop() ?? startWorker(), job)
+    for (let job = this.#queue[0]; job !== undefined; job = this.#queue[0]) {
+      if (this.#runsAlone || this.#busy.size >= (job.alone ? 1 : this.#size)) return
+      this.#queue.shift()
+      this.#runsAlone = job.alone
+      void this.#run(this.#idle.pop() ?? startWorker(), job)
+    }
   }
 
   async #run(worker: Worker, job: QueuedJob): Promise<void> {
     this.#busy.add(worker)
     const outcomes = await this.#guarded(worker, job)
-    this.#busy.delete(worker)
+    // What it took is given back before the next one begins.
     if (outcomes === undefined || this.#closed) await worker.terminate()
     else this.#idle.push(worker)
+    this.#busy.delete(worker)
+    if (job.alone) this.#runsAlone = false
     job.resolve(outcomes ?? [])
     this.#next()
   }
@@ -107,19 +121,34 @@ export class DocumentWorkers {
   /** Runs a job; undefined when the worker broke a limit or died, and must be replaced. */
   #guarded(worker: Worker, { tasks, rules }: QueuedJob): Promise<WorkerOutcome[] | undefined> {
     const { promise, resolve } = Promise.withResolvers<WorkerOutcome[] | undefined>()
-    const began = performance.now()
-    const baseline = process.memoryUsage.rss()
-    const watch = setInterval(() => {
-      const grown = process.memoryUsage.rss() - baseline
-      if (grown > this.#limits.growthBytes || performance.now() - began > this.#limits.jobMs) resolve(undefined)
-    }, this.#limits.watchMs)
     const died = () => resolve(undefined)
+    const watched = this.#watchJob(died)
     worker.once('message', resolve).once('error', died).once('exit', died)
     worker.postMessage({ tasks, rules } satisfies WorkerJob)
     return promise.finally(() => {
-      clearInterval(watch)
+      this.#watched.delete(watched)
       worker.off('message', resolve).off('error', died).off('exit', died)
     })
+  }
+
+  #watchJob(giveUp: () => void): WatchedJob {
+    this.#watch ??= setInterval(() => this.#look(), this.#limits.watchMs)
+    const watched = { began: performance.now(), baseline: process.memoryUsage.rss(), giveUp }
+    this.#watched.add(watched)
+    return watched
+  }
+
+  #look(): void {
+    if (this.#watched.size === 0) {
+      clearInterval(this.#watch)
+      this.#watch = undefined
+      return
+    }
+    const rss = process.memoryUsage.rss()
+    const now = performance.now()
+    for (const { began, baseline, giveUp } of this.#watched) {
+      if (rss - baseline > this.#limits.growthBytes || now - began > this.#limits.jobMs) giveUp()
+    }
   }
 }
 
@@ -137,7 +166,7 @@ function split(tasks: readonly VetTask[]): VetTask[][] {
   const jobs: VetTask[][] = []
   let bytes = 0
   for (const task of tasks) {
-    const size = task.changes.reduce((sum, change) => sum + change.length, task.base?.length ?? 0)
+    const size = task.chunks.reduce((sum, chunk) => sum + chunk.length, task.base?.length ?? 0)
     const current = jobs.at(-1)
     if (current === undefined || current.length >= TASKS_PER_JOB || bytes + size > BYTES_PER_JOB) {
       jobs.push([task])

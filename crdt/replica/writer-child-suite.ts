@@ -27,7 +27,8 @@ async function write(replica: Replica, round: string): Promise<void> {
   const writer = async (w: number) => {
     for (;;) {
       const nodeId = `w-${round}-${w}-${n++}`
-      const key = `key-${n % 13}`
+      // One of the writers stays at few entries, so that they are stored in several parts.
+      const key = w === 0 ? 'hot' : `key-${n % 13}`
       const scope = ['mesh', 'node', 'user:ann'][n % 3] as Scope
       const kind = n % 5 === 0 ? 'skill' : 'memory'
       if (n % 11 === 0) {

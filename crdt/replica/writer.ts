@@ -1,9 +1,11 @@
-import type { EntryId, EntryView, Scope } from '../entry/index.ts'
-import { addTo, subtractFrom, zeroDigest } from '../summary/index.ts'
+import { type EntryId, type EntryView, entryName, NODE_SCOPE } from '../entry/index.ts'
+import { addTo, ID_BYTES, itemOfVersion, subtractFrom, zeroDigest } from '../summary/index.ts'
 import type { Database, Operation } from './database.ts'
-import { digestKey, documentKey, entryKey, feedKey, metaKey } from './keys.ts'
-import { type ChangeSignature, encodeCounts, encodeDigest, encodeDocument, encodeEntry, encodeFeed } from './records.ts'
+import { digestKey, entryKey, feedKey, itemKey, metaKey } from './keys.ts'
+import { encodeCounts, encodeDigest, encodeEntry, encodeFeed, encodeItem } from './records.ts'
 import type { Commit, ReplicaCounts, ScopeDigest } from './replica.ts'
+import type { DocumentWrite, StoredForm } from './stored.ts'
+import type { ItemChange } from './symbol-keeper.ts'
 import type { Totals } from './totals.ts'
 
 /** What a commit changes of one entry. */
@@ -12,10 +14,11 @@ export interface PendingCommit {
   /** The version before, or undefined for a new entry. */
   readonly before: EntryView | undefined
   readonly after: EntryView
-  /** The whole document at the moment of writing, which holds every commit that is pending then. */
-  readonly document: () => { bytes: Uint8Array; signatures: readonly ChangeSignature[] }
-  readonly changes: readonly Uint8Array[]
-  readonly signatures: readonly ChangeSignature[]
+  /** How its document is stored: the form of all commits of the entry, and what this one adds to it. */
+  readonly form: StoredForm
+  readonly write: DocumentWrite
+  /** Resolves when the bytes of the signatures are in their place, where they are not yet. */
+  readonly signed: Promise<unknown> | undefined
   readonly via: string | undefined
 }
 
@@ -25,24 +28,41 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** The commits of one entry in a group: what they lead from and to. Versions in between are nowhere kept. */
+interface Run {
+  readonly id: EntryId
+  /** See `subjectOf`. */
+  readonly subject: Uint8Array
+  /** The version before the first one, and its item. */
+  readonly before: EntryView | undefined
+  readonly replaced: Uint8Array | undefined
+  after: EntryView
+  /** Of the last one. */
+  seq: number
+  readonly form: StoredForm
+  readonly writes: DocumentWrite[]
+}
+
 /** A group as it goes to the database, and what holds once it is there. */
 interface Prepared {
   readonly operations: readonly Operation[]
   readonly totals: Totals
   readonly commits: readonly Commit[]
+  /** Of the commits to shared entries. */
+  readonly items: readonly ItemChange[]
 }
 
 export interface WriterInit {
   readonly totals: Totals
-  /** Item of a version of an entry. */
-  readonly item: (id: EntryId, heads: readonly Uint8Array[]) => Uint8Array
-  readonly onCommit: (commits: readonly Commit[]) => void
+  /** An entry as items name it, see `subjectOf`. */
+  readonly subject: (id: EntryId) => Uint8Array
+  readonly onCommit: (commits: readonly Commit[], items: readonly ItemChange[]) => void
   /** Called when a batch has failed: everything that was pending is rejected, and what built on it must be dropped. */
   readonly onFailure: () => void
 }
 
 /**
- * Writes commits in groups: document, row, signatures, feed record and sums of all commits that are pending go into one
+ * Writes commits in groups: document, row, signatures, item, feed record and sums of all commits that are pending go into one
  * atomic, synced batch; those that come meanwhile make up the next.
  */
 export class Writer {
@@ -70,6 +90,11 @@ export class Writer {
       this.#waiting.push({ commit, resolve, reject })
       this.#running ??= this.#run()
     })
+  }
+
+  /** Whether anything is pending. */
+  get isBusy(): boolean {
+    return this.#running !== undefined
   }
 
   /** Resolves when nothing is pending any more. */
@@ -104,6 +129,7 @@ export class Writer {
     let prepared: Prepared
     try {
       await this.#reloading
+      await Promise.all(group.flatMap(({ commit }) => commit.signed ?? []))
       prepared = this.#prepare(group.map(({ commit }) => commit))
       await this.#database.write(prepared.operations)
     } catch (error) {
@@ -114,51 +140,59 @@ export class Writer {
       for (const { reject } of lost) reject(error)
       return
     }
-    const { totals, commits } = prepared
+    const { totals, commits, items } = prepared
     this.#totals = totals
     for (const [i, { resolve }] of group.entries()) resolve((commits[i] as Commit).seq)
-    this.#init.onCommit(commits)
+    this.#init.onCommit(commits, items)
   }
 
   #prepare(group: readonly PendingCommit[]): Prepared {
     const operations: Operation[] = []
     const commits: Commit[] = []
+    const items: ItemChange[] = []
     const digests = new Map(this.#totals.digests)
-    const touched = new Set<Scope>()
+    const runs = new Map<string, Run>()
     let { position, counts } = this.#totals
-    const latest = new Map<string, PendingCommit>()
     for (const commit of group) {
-      const { id, before, after, via, changes, signatures } = commit
+      const { id, before, after, form, write, via } = commit
+      const name = entryName(id)
+      const run = runs.get(name)
+      const subject = run?.subject ?? this.#init.subject(id)
+      const replaced = before && itemOfVersion(subject, before.heads)
       position++
+      const feed = encodeFeed({ seq: position, id, via, before: replaced?.subarray(0, ID_BYTES) })
+      operations.push({ key: feedKey(position), value: feed })
+      commits.push({ seq: position, id, via, changes: write.changes, signatures: write.signatures })
+      if (run === undefined)
+        runs.set(name, { id, subject, before, replaced, after, seq: position, form, writes: [write] })
+      else {
+        run.after = after
+        run.seq = position
+        run.writes.push(write)
+      }
+    }
+    for (const { id, subject, before, replaced, after, seq, form, writes } of runs.values()) {
+      const item = itemOfVersion(subject, after.heads)
       counts = recount(counts, id, before, after)
-      digests.set(id.scope, this.#redigest(digests.get(id.scope), id, before, after))
-      touched.add(id.scope)
-      operations.push({ key: entryKey(id), value: encodeEntry(after, position) })
-      operations.push({ key: feedKey(position), value: encodeFeed({ seq: position, id, via }) })
-      commits.push({ seq: position, id, via, changes, signatures })
-      latest.set(`${id.kind}\0${id.scope}\0${id.key}`, commit)
+      digests.set(id.scope, redigest(digests.get(id.scope), replaced, item))
+      operations.push({ key: entryKey(id), value: encodeEntry(after, seq) }, ...form.operations(id, writes, seq))
+      if (id.scope === NODE_SCOPE) continue
+      items.push({ seq, before: replaced, after: item })
+      operations.push({ key: itemKey(subject), value: encodeItem({ id, item }) })
     }
-    for (const { id, document } of latest.values()) {
-      operations.push({ key: documentKey(id), value: encodeDocument(document()) })
-    }
-    for (const scope of touched) {
+    for (const scope of new Set(group.map(({ id }) => id.scope))) {
       operations.push({ key: digestKey(scope), value: encodeDigest(digests.get(scope) as ScopeDigest) })
     }
     operations.push({ key: metaKey('counts'), value: encodeCounts(counts) })
-    return { operations, totals: { position, counts, digests }, commits }
+    return { operations, totals: { position, counts, digests }, commits, items }
   }
+}
 
-  #redigest(
-    current: ScopeDigest | undefined,
-    id: EntryId,
-    before: EntryView | undefined,
-    after: EntryView,
-  ): ScopeDigest {
-    const digest = current?.digest.slice() ?? zeroDigest()
-    if (before !== undefined) subtractFrom(digest, this.#init.item(id, before.heads))
-    addTo(digest, this.#init.item(id, after.heads))
-    return { digest, items: (current?.items ?? 0) + (before === undefined ? 1 : 0) }
-  }
+function redigest(current: ScopeDigest | undefined, before: Uint8Array | undefined, after: Uint8Array): ScopeDigest {
+  const digest = current?.digest.slice() ?? zeroDigest()
+  if (before !== undefined) subtractFrom(digest, before)
+  addTo(digest, after)
+  return { digest, items: (current?.items ?? 0) + (before === undefined ? 1 : 0) }
 }
 
 function recount(

@@ -14,7 +14,8 @@ const HEADER_BYTES = 1 + BLOOM_SEED_BYTES + 4
 const MAX_PROBES = 16
 
 export interface BloomInit {
-  readonly items: readonly Uint8Array[]
+  /** How many items will be put in. */
+  readonly size: number
   /** More bits, fewer false positives: 10 give 0.8 %, 5 give 9 %, 2 give 39 %. */
   readonly bitsPerItem?: number
   /** {@link BLOOM_SEED_BYTES} random bytes, new for each session, so that no item is passed over in every one. */
@@ -23,20 +24,20 @@ export interface BloomInit {
 
 /** A set of items, approximately: an item that was put in is always found, another one rarely. */
 export interface Bloom {
+  add(item: Uint8Array): void
   /** Whether the item may be in the set; false is certain. */
   has(item: Uint8Array): boolean
   encode(): Uint8Array
 }
 
-/** Makes the filter of some items. */
-export function createBloom({ items, bitsPerItem = 10, seed }: BloomInit): Bloom {
+/** Makes an empty filter. @throws {RangeError} for a size, bits an item or seed that make no filter */
+export function createBloom({ size, bitsPerItem = 10, seed }: BloomInit): Bloom {
   if (!(bitsPerItem >= 1 && bitsPerItem <= 32)) throw new RangeError(`${bitsPerItem} bits an item, not 1 to 32`)
+  if (!(Number.isSafeInteger(size) && size >= 0)) throw new RangeError(`a filter for ${size} items`)
   if (seed.length !== BLOOM_SEED_BYTES) throw new RangeError(`a seed is of ${BLOOM_SEED_BYTES} bytes`)
-  const bytes = Math.min(MAX_BLOOM_BYTES, Math.max(1, Math.ceil((items.length * bitsPerItem) / 8)))
-  const probes = probesFor(items.length === 0 ? bitsPerItem : Math.min(bitsPerItem, (bytes * 8) / items.length))
-  const bloom = new BitFilter(new Uint8Array(bytes), probes, seed)
-  for (const item of items) bloom.add(item)
-  return bloom
+  const bytes = Math.min(MAX_BLOOM_BYTES, Math.max(1, Math.ceil((size * bitsPerItem) / 8)))
+  const probes = probesFor(size === 0 ? bitsPerItem : Math.min(bitsPerItem, (bytes * 8) / size))
+  return new BitFilter(new Uint8Array(bytes), probes, seed)
 }
 
 /** @throws {MeshError} `SUMMARY_MALFORMED` */

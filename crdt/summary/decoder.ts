@@ -1,14 +1,13 @@
 import { MeshError } from '../errors.ts'
-import { createEncoder, type SymbolSource } from './encoder.ts'
-import { laneAt } from './item.ts'
-import { checkOf, ID_BYTES, idFromLanes, Walk, type Window } from './mapping.ts'
+import { checkOf, idFromLanes, Walk } from './mapping.ts'
+import type { SymbolSource } from './prefix.ts'
 import { accumulate, type CodedSymbols, copyInto, MAX_SYMBOLS, resized, slice, toggle, zeroSymbols } from './symbols.ts'
 
 /** In what two sets differ. */
 export interface Difference {
-  /** Items of this side that the other side lacks. */
+  /** Ids (8 bytes, of the symbols' window) of items of this side that the other side lacks. */
   readonly onlyHere: readonly Uint8Array[]
-  /** Ids (8 bytes, of the decoder's window) of what only the other side has; there {@link itemsById} finds the items. */
+  /** Ids of what only the other side has. */
   readonly onlyThere: readonly Uint8Array[]
 }
 
@@ -19,6 +18,11 @@ export interface Decoder {
   /** The difference, or undefined while it is not known. */
   readonly difference: Difference | undefined
   /**
+   * About how many items the sets differ in, from the symbols received; within some ten percent where those are 256 and
+   * differ in most. 0 before any came.
+   */
+  readonly estimate: number
+  /**
    * Takes in the next block. Returns true when the difference is known; further blocks are then passed over. Costs a
    * step for every id found so far: let blocks grow with `received`, and let this side say how long they are.
    * @throws {MeshError} `SYMBOLS_UNDECODABLE` when no two sets without a shared id give these symbols, when there are
@@ -26,37 +30,27 @@ export interface Decoder {
    * not be used any more.
    */
   push(remote: CodedSymbols): boolean
+  /** As {@link push}, in steps of some milliseconds, between which others may have a turn. */
+  pushInSteps(remote: CodedSymbols): Generator<undefined, void>
 }
 
 /**
- * @param items the whole set of this side
- * @param local its symbols in `window`, where they are at hand; it must be able to give as many as the other side does
+ * The difference that it finds is that of two sets of ids: whether this side really has what `onlyHere` says is for the
+ * caller to see, who can look ids up.
+ *
+ * @param local symbols of this side's set; it must be able to give as many as the other side does
+ * @param size how many items this side has
  */
-export function createDecoder(
-  items: readonly Uint8Array[],
-  window: Window,
-  local: SymbolSource = createEncoder(items, window),
-): Decoder {
-  return new PeelingDecoder(items, window, local)
-}
-
-/** The items whose id in `window` is among `ids`: all of them where several share one. In the order of `items`. */
-export function itemsById(items: readonly Uint8Array[], window: Window, ids: readonly Uint8Array[]): Uint8Array[] {
-  const highsByLow = new Map<number, number[]>()
-  for (const id of ids) {
-    const low = laneAt(id, 0)
-    const highs = highsByLow.get(low)
-    if (highs === undefined) highsByLow.set(low, [laneAt(id, 4)])
-    else highs.push(laneAt(id, 4))
-  }
-  const at = window * ID_BYTES
-  return items.filter((item) => highsByLow.get(laneAt(item, at))?.includes(laneAt(item, at + 4)))
+export function createDecoder(local: SymbolSource, size: number): Decoder {
+  return new PeelingDecoder(local, size)
 }
 
 // Needed are 1.35 to 1.72 symbols a difference where there are many, and some tens more where there are few: nobody
 // honest comes near this bound.
 const SYMBOLS_PER_ITEM = 4
 const SPARE_SYMBOLS = 256
+/** Symbols looked at in one step. */
+const SYMBOLS_PER_STEP = 2_048
 
 /**
  * Peeling (arXiv 2402.02668, section 3): a symbol of the difference that holds one id only gives it away, and taking
@@ -64,9 +58,8 @@ const SPARE_SYMBOLS = 256
  * symbols came, and each costs about 2 ln(symbols) steps: nonsense makes no work without end.
  */
 class PeelingDecoder implements Decoder {
-  readonly #items: readonly Uint8Array[]
-  readonly #window: Window
   readonly #local: SymbolSource
+  readonly #size: number
   /** Their symbols less ours less the ids found; with room to grow beyond what was received. */
   #rest = zeroSymbols(0)
   #received = 0
@@ -77,10 +70,9 @@ class PeelingDecoder implements Decoder {
   readonly #candidates: number[] = []
   readonly #walk = new Walk()
 
-  constructor(items: readonly Uint8Array[], window: Window, local: SymbolSource) {
-    this.#items = items
-    this.#window = window
+  constructor(local: SymbolSource, size: number) {
     this.#local = local
+    this.#size = size
     for (const lane of Object.values(this.#found)) lane.pop()
   }
 
@@ -92,22 +84,33 @@ class PeelingDecoder implements Decoder {
     return this.#difference
   }
 
+  get estimate(): number {
+    return Math.round(this.#found.low.length + spread(this.#rest.count.subarray(0, this.#received)))
+  }
+
   push(remote: CodedSymbols): boolean {
-    if (this.#difference === undefined) {
-      if (remote.length === 0) throw undecodable('an empty block, with which a talk would never end')
-      this.#take(remote)
-      for (let i = this.#candidates.pop(); i !== undefined; i = this.#candidates.pop()) this.#peel(i)
-      // Every id is part of symbol 0: once that is empty, all are found.
-      if (this.#rest.count[0] === 0 && this.#isBlank(0)) this.#difference = this.#conclude()
-    }
+    for (const _ of this.pushInSteps(remote));
     return this.#difference !== undefined
+  }
+
+  *pushInSteps(remote: CodedSymbols): Generator<undefined, void> {
+    if (this.#difference !== undefined) return
+    if (remote.length === 0) throw undecodable('an empty block, with which a talk would never end')
+    this.#take(remote)
+    let peeled = 0
+    for (let i = this.#candidates.pop(); i !== undefined; i = this.#candidates.pop()) {
+      this.#peel(i)
+      if (++peeled % SYMBOLS_PER_STEP === 0) yield
+    }
+    // Every id is part of symbol 0: once that is empty, all are found.
+    if (this.#rest.count[0] === 0 && this.#isBlank(0)) this.#difference = this.#conclude()
   }
 
   #take(remote: CodedSymbols): void {
     const from = this.#received
     if (from === 0) {
       const theirs = Math.max(0, remote.count[0] as number)
-      this.#most = Math.min(MAX_SYMBOLS, SYMBOLS_PER_ITEM * (this.#items.length + theirs) + SPARE_SYMBOLS)
+      this.#most = Math.min(MAX_SYMBOLS, SYMBOLS_PER_ITEM * (this.#size + theirs) + SPARE_SYMBOLS)
     }
     const received = from + remote.length
     if (from >= this.#most || received > MAX_SYMBOLS) throw undecodable(`${from} symbols did not suffice`)
@@ -178,19 +181,31 @@ class PeelingDecoder implements Decoder {
     for (let i = 0; i < this.#received; i++) {
       if (this.#rest.count[i] !== 0 || !this.#isBlank(i)) throw undecodable('something is left when all is found')
     }
-    const here = this.#ids(-1)
-    const onlyThere = this.#ids(1)
-    const onlyHere = itemsById(this.#items, this.#window, here)
-    if (onlyHere.length !== here.length || itemsById(this.#items, this.#window, onlyThere).length > 0) {
-      throw undecodable('they do not agree with the items of this side')
-    }
-    return { onlyHere, onlyThere }
+    return { onlyHere: this.#ids(-1), onlyThere: this.#ids(1) }
   }
 
   #ids(sign: 1 | -1): Uint8Array[] {
     const { low, high } = this.#found
     return this.#found.sign.flatMap((s, i) => (s === sign ? [idFromLanes(low[i] as number, high[i] as number)] : []))
   }
+}
+
+/**
+ * How many ids make the counts of a difference vary as they do. An id is part of symbol i with probability p and counts
+ * there as 1 or −1; so the square of a count's distance from its mean, over p(1−p), is that many in expectation. p is
+ * that of the walk's rounded jumps, not 1/(1+i/2): the few percent between them, times a large net, would be squared.
+ * A jump from j goes beyond i with probability ((j+1.5)/(i+1.5))²; so p is what all j < i give i.
+ */
+function spread(counts: Int32Array): number {
+  const net = counts[0] ?? 0
+  let sum = 0
+  let reach = 1.5 ** 2
+  for (let i = 1; i < counts.length; i++) {
+    const p = reach * ((i + 0.5) ** -2 - (i + 1.5) ** -2)
+    reach += p * (i + 1.5) ** 2
+    sum += ((counts[i] as number) - net * p) ** 2 / (p * (1 - p))
+  }
+  return counts.length < 2 ? Math.abs(net) : Math.max(Math.abs(net), sum / (counts.length - 1))
 }
 
 function undecodable(what: string): MeshError {

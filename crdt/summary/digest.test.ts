@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { addTo, combine, equalDigests, subtractFrom, zeroDigest } from './index.ts'
+import { versions } from './source-suite.ts'
 
 const MODULUS = 1n << 256n
 const toNumber = (bytes: Uint8Array) => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`)
@@ -54,6 +55,16 @@ describe('digest', () => {
         expect(equalDigests(sum, sumOf(kept))).toBe(true)
       }),
     )
+  })
+
+  it('follows a new version of an entry, without looking at any other', () => {
+    const old = versions('entry', 50, 'one')
+    const [changed] = versions('entry', 1, 'two') as [Uint8Array]
+    const sum = sumOf(old)
+    subtractFrom(sum, old[0] as Uint8Array)
+    addTo(sum, changed)
+    expect(equalDigests(sum, sumOf([...old.slice(1), changed]))).toBe(true)
+    expect(equalDigests(sum, sumOf(old))).toBe(false)
   })
 
   it('tells every byte of difference', () => {

@@ -3,8 +3,11 @@ import { lengthPrefixed } from '../bytes.ts'
 
 /** Bytes of an item and of a digest. */
 export const ITEM_BYTES = 32
+/** Bytes of an entry's tag, with which each of an item's four windows begins. */
+export const TAG_BYTES = 4
 
-const DOMAIN = 'openclaw-mesh item 1'
+const SUBJECT_DOMAIN = 'openclaw-mesh entry 1'
+const VERSION_DOMAIN = 'openclaw-mesh item 1'
 
 /** What names an entry; an `EntryId` is one. */
 export interface ItemSubject {
@@ -14,17 +17,40 @@ export interface ItemSubject {
 }
 
 /**
- * The item of one version of an entry: 32 bytes, SHA-256 over a domain tag, the mesh id, the entry and its heads, each
- * length-prefixed. The mesh id keys it: nothing that one mesh says of its items means anything in another.
+ * An entry as items name it: 32 bytes, SHA-256 over a domain tag, the mesh id and the entry, each length-prefixed. The
+ * mesh id keys it: nothing that one mesh says of its items means anything in another.
+ */
+export function subjectOf(meshId: string, { kind, scope, key }: ItemSubject): Uint8Array {
+  return sha256(lengthPrefixed(SUBJECT_DOMAIN, meshId, kind, scope, key))
+}
+
+/**
+ * The item of one version of an entry: four windows of 8 bytes, each the entry's tag (the first 4 bytes of its
+ * subject) and 4 further bytes of SHA-256 over a domain tag, the subject and the heads, each length-prefixed. So two
+ * versions of one entry are known as such from either's window, and differ in all.
  *
  * @param heads the document's heads, 32 bytes each, in any order
  */
-export function itemOf(meshId: string, { kind, scope, key }: ItemSubject, heads: readonly Uint8Array[]): Uint8Array {
+export function itemOfVersion(subject: Uint8Array, heads: readonly Uint8Array[]): Uint8Array {
   const sorted = heads.length < 2 ? heads : heads.toSorted(Buffer.compare)
-  const named = lengthPrefixed(DOMAIN, meshId, kind, scope, key, ...sorted)
-  // A text and back: three times as fast as asking for a buffer.
-  return Buffer.from(hash('sha256', named, 'binary'), 'binary')
+  const version = sha256(lengthPrefixed(VERSION_DOMAIN, subject, ...sorted))
+  const item = new Uint8Array(ITEM_BYTES)
+  for (let window = 0; window < 4; window++) {
+    for (let i = 0; i < TAG_BYTES; i++) {
+      item[8 * window + i] = subject[i] as number
+      item[8 * window + TAG_BYTES + i] = version[TAG_BYTES * window + i] as number
+    }
+  }
+  return item
 }
+
+/** {@link itemOfVersion} for an entry by its name. */
+export function itemOf(meshId: string, subject: ItemSubject, heads: readonly Uint8Array[]): Uint8Array {
+  return itemOfVersion(subjectOf(meshId, subject), heads)
+}
+
+// A text and back: three times as fast as asking for a buffer.
+const sha256 = (bytes: Uint8Array): Uint8Array => Buffer.from(hash('sha256', bytes, 'binary'), 'binary')
 
 /** 32 bits of an item or id from byte `at`, little-endian, unsigned. */
 export function laneAt(bytes: Uint8Array, at: number): number {

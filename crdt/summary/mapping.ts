@@ -1,4 +1,4 @@
-import { checkItem, laneAt } from './item.ts'
+import { checkItem } from './item.ts'
 
 /** Bytes of an id. */
 export const ID_BYTES = 8
@@ -11,12 +11,6 @@ export type Window = 0 | 1 | 2 | 3
 
 /** Every window, in the order in which they are tried. */
 export const WINDOWS: readonly Window[] = [0, 1, 2, 3]
-
-/** Ids as two lanes of 32 bits (little-endian): no BigInt where there are millions. */
-export interface IdLanes {
-  readonly low: Uint32Array
-  readonly high: Uint32Array
-}
 
 /** The id of an item, as bytes within it. */
 export function idOf(item: Uint8Array, window: Window): Uint8Array {
@@ -31,20 +25,6 @@ export function idFromLanes(low: number, high: number): Uint8Array {
   view.setUint32(0, low, true)
   view.setUint32(4, high, true)
   return id
-}
-
-/** The ids of items, as lanes. */
-export function lanesOf(items: readonly Uint8Array[], window: Window): IdLanes {
-  const low = new Uint32Array(items.length)
-  const high = new Uint32Array(items.length)
-  const at = window * ID_BYTES
-  for (let i = 0; i < items.length; i++) {
-    const item = items[i] as Uint8Array
-    checkItem(item)
-    low[i] = laneAt(item, at)
-    high[i] = laneAt(item, at + 4)
-  }
-  return { low, high }
 }
 
 /** 32 bits that tell a single id from the xor of several. Part of the format. */
@@ -70,9 +50,9 @@ export class Walk {
   stateA = 0
   stateB = 0
 
-  /** Begins at index 0. */
+  /** Begins at index 0. Both lanes go into both states: the ids of an entry's versions share their low lane. */
   start(low: number, high: number): void {
-    this.resume(low, high, 0)
+    this.resume(checkOf(low, high), high ^ Math.imul(low, 0x9e3779b1), 0)
   }
 
   /** Goes on where a walk of these states and index stopped. */

@@ -1,60 +1,110 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MeshError } from '../errors.ts'
 import {
   type CodedSymbols,
-  createEncoder,
   decodeSymbols,
   encodeSymbols,
+  ID_BYTES,
   idOf,
   MAX_BLOCK_SYMBOLS,
-  MAX_SYMBOLS,
   SymbolPrefix,
   WINDOWS,
   type Window,
 } from './index.ts'
-
-const hashes = (label: string, count: number): Uint8Array[] =>
-  Array.from({ length: count }, (_, i) => new Uint8Array(createHash('sha256').update(`${label} ${i}`).digest()))
+import { faultOf, hashes, prefixOf, versions } from './source-suite.ts'
 
 const itemLists = fc.uniqueArray(fc.uint8Array({ minLength: 32, maxLength: 32 }), { maxLength: 30, selector: String })
 const windows = fc.constantFrom(...WINDOWS)
 const symbolsOf = (items: readonly Uint8Array[], window: Window, length: number) =>
-  createEncoder(items, window).symbols(0, length)
-
-function prefixOf(items: readonly Uint8Array[], window: Window, length: number): SymbolPrefix {
-  const prefix = new SymbolPrefix(window, length)
-  for (const item of items) prefix.add(item)
-  return prefix
-}
+  prefixOf(items, window, length).symbols(0, length)
 
 /** The indices that one item is part of, below a length. */
 const indicesOf = (item: Uint8Array, length: number) =>
   [...symbolsOf([item], 0, length).count].flatMap((count, i) => (count === 0 ? [] : [i]))
 
-const faultOf = (run: () => unknown) => {
-  try {
-    run()
-  } catch (error) {
-    return error instanceof MeshError ? error.code : error
+/** `count` versions of one entry. */
+const versionsOfOne = (label: string, count: number) =>
+  hashes(label, count).flatMap((_, i) => versions(label, 1, String(i)))
+
+const WORD = 0xffff_ffffn
+const rotated = (word: bigint, by: bigint) => ((word << by) | (word >> (32n - by))) & WORD
+
+/** The check of an id, and the indices it is part of below a length: by the description alone, in whole numbers. */
+function described(item: Uint8Array, window: Window, length: number) {
+  const view = new DataView(item.buffer, item.byteOffset + window * ID_BYTES, ID_BYTES)
+  const low = BigInt(view.getUint32(0, true))
+  const high = BigInt(view.getUint32(4, true))
+  let h = ((low ^ 0x3c6ef372n) * 0xcc9e2d51n) & WORD
+  h = (((h ^ (h >> 15n)) + high) * 0x1b873593n) & WORD
+  h = ((h ^ (h >> 16n)) * 0x85ebca6bn) & WORD
+  h = ((h ^ (h >> 13n)) * 0xc2b2ae35n) & WORD
+  const check = h ^ (h >> 16n)
+  // xoroshiro64**, seeded with the check and with both lanes.
+  let a = check
+  let b = high ^ ((low * 0x9e3779b1n) & WORD)
+  const indices: number[] = []
+  for (let i = 0; i < length; ) {
+    indices.push(i)
+    const random = (rotated((a * 0x9e3779bbn) & WORD, 5n) * 5n) & WORD
+    b ^= a
+    a = rotated(a, 26n) ^ b ^ ((b << 9n) & WORD)
+    b = rotated(b, 13n)
+    const rest = (Number(random) + 0.5) / 2 ** 32
+    i += Math.ceil((i + 1.5) * (1 / Math.sqrt(rest) - 1))
   }
-  return undefined
+  return { id: (high << 32n) | low, check, indices }
 }
+
+/** Which items a symbol sums up, and to what, by the description alone. */
+function describedSymbols(items: readonly Uint8Array[], window: Window, length: number) {
+  const symbols = Array.from({ length }, () => ({ id: 0n, check: 0n, count: 0 }))
+  for (const item of items) {
+    const { id, check, indices } = described(item, window, length)
+    for (const i of indices) {
+      const symbol = symbols[i] as (typeof symbols)[number]
+      symbol.id ^= id
+      symbol.check ^= check
+      symbol.count++
+    }
+  }
+  return symbols
+}
+
+const plain = ({ length, sumLow, sumHigh, check, count }: CodedSymbols) =>
+  Array.from({ length }, (_, i) => ({
+    id: (BigInt(sumHigh[i] as number) << 32n) | BigInt(sumLow[i] as number),
+    check: BigInt(check[i] as number),
+    count: count[i],
+  }))
 
 describe('coded symbols of a set', () => {
   it('keep their format', () => {
     const encoded = encodeSymbols(symbolsOf(hashes('golden', 300), 1, 1_000))
     expect(Buffer.from(encoded.subarray(0, 43)).toString('hex')).toBe(
-      '4274e871e8ad59c34e1773f2d80467d5b5eb059819fa4632c5639c03f8eb6f4ae3e443680a544398ba02ab',
+      '4274e871e8ad59c34e1773f2d804057b70a899371150661c2466f002bcf7b6dc50d9c2e2e5014d67cc0278',
     )
     expect(createHash('sha256').update(encoded).digest('hex')).toBe(
-      '935b00318bee0bc2065ad3c6d86627ddb2d156d5a74248b12bd616d11a5b38a4',
+      '8d448f0da0e46b72b995a1d81650541f6a5b57f6b6836684b709fecf547b216c',
     )
   })
 
-  it('hold each item at index 0 and at index i with probability 1 / (1 + i/2)', () => {
-    const items = hashes('mapping', 20_000)
+  it('are the xor of ids, of checks and the number of the items at each index', () => {
+    fc.assert(
+      fc.property(itemLists, windows, fc.nat({ max: 400 }), (items, window, length) => {
+        expect(plain(symbolsOf(items, window, length))).toEqual(describedSymbols(items, window, length))
+      }),
+    )
+    const edited = [...versionsOfOne('described', 40), ...versions('described', 40, 'one')]
+    for (const window of WINDOWS) {
+      expect(plain(symbolsOf(edited, window, 3_000))).toEqual(describedSymbols(edited, window, 3_000))
+    }
+  })
+
+  it.each([
+    ['of many entries', hashes('mapping', 20_000)],
+    ['that are versions of one entry', versionsOfOne('mapping', 20_000)],
+  ])('hold each item at index 0 and at index i with probability 1 / (1 + i/2), %s', (_, items) => {
     const { count } = symbolsOf(items, 0, 5_000)
     expect(count[0]).toBe(items.length)
     const within = (from: number, to: number) => {
@@ -84,43 +134,11 @@ describe('coded symbols of a set', () => {
   })
 
   it('hold an item at most once each, at indices of its own', () => {
-    const paths = hashes('walk', 200).map((item) => symbolsOf([item], 0, 2_000))
-    for (const { count } of paths) expect(Math.max(...count)).toBe(1)
-    expect(new Set(paths.map(({ count }) => count.join(''))).size).toBe(paths.length)
-  })
-
-  it('are the xor of ids, of checks and the number of the items at each index', () => {
-    fc.assert(
-      fc.property(itemLists, windows, (items, window) => {
-        const whole = symbolsOf(items, window, 50)
-        for (const i of [0, 1, 7, 49]) {
-          const members = items.filter((item) => symbolsOf([item], window, 50).count[i] === 1)
-          const ids = members.map((item) => Buffer.from(idOf(item, window)).readBigUInt64LE())
-          const sum = (BigInt(whole.sumHigh[i] as number) << 32n) | BigInt(whole.sumLow[i] as number)
-          expect(sum).toBe(ids.reduce((a, b) => a ^ b, 0n))
-          expect(whole.count[i]).toBe(members.length)
-          const checks = members.map((item) => symbolsOf([item], window, 1).check[0] as number)
-          expect(whole.check[i]).toBe(checks.reduce((a, b) => (a ^ b) >>> 0, 0))
-        }
-      }),
-      { numRuns: 40 },
-    )
-  })
-
-  it('are the same however they are asked for', () => {
-    const asks = fc.array(fc.tuple(fc.nat({ max: 300 }), fc.nat({ max: 200 })), { minLength: 1, maxLength: 6 })
-    fc.assert(
-      fc.property(itemLists, windows, asks, (items, window, ranges) => {
-        const whole = symbolsOf(items, window, 500)
-        const encoder = createEncoder(items, window)
-        for (const [from, count] of ranges) {
-          const { count: counts, sumLow, length } = encoder.symbols(from, count)
-          expect(length).toBe(count)
-          expect(counts).toEqual(whole.count.slice(from, from + count))
-          expect(sumLow).toEqual(whole.sumLow.slice(from, from + count))
-        }
-      }),
-    )
+    for (const items of [hashes('walk', 200), versionsOfOne('walk', 200)]) {
+      const paths = items.map((item) => symbolsOf([item], 0, 2_000))
+      for (const { count } of paths) expect(Math.max(...count)).toBe(1)
+      expect(new Set(paths.map(({ count }) => count.join(''))).size).toBe(paths.length)
+    }
   })
 
   it('differ from window to window', () => {
@@ -132,12 +150,19 @@ describe('coded symbols of a set', () => {
     )
   })
 
-  it('are never more than the bound', () => {
-    const encoder = createEncoder([], 0)
-    expect(() => encoder.symbols(MAX_SYMBOLS, 1)).toThrow(RangeError)
-    expect(() => encoder.symbols(-1, 1)).toThrow(RangeError)
-    expect(() => encoder.symbols(Number.NaN, 1)).toThrow(RangeError)
-    expect(() => createEncoder([new Uint8Array(31)], 0)).toThrow(RangeError)
+  it('differ from window to window for items of entries', () => {
+    const items = versions('window', 20, 'one')
+    const encoded = WINDOWS.map((window) => Buffer.from(encodeSymbols(symbolsOf(items, window, 100))).toString('hex'))
+    expect(new Set(encoded).size).toBe(4)
+  })
+
+  it('change at about 2 ln(length) indices for a commit', () => {
+    for (const items of [hashes('touch', 300), versionsOfOne('touch', 300)]) {
+      const touched = items.map((item) => indicesOf(item, 10_000).length)
+      const mean = touched.reduce((a, b) => a + b) / touched.length
+      expect(mean).toBeGreaterThan(14)
+      expect(mean).toBeLessThan(20)
+    }
   })
 
   it('of 100,000 items are made in well under a second', () => {
@@ -145,58 +170,6 @@ describe('coded symbols of a set', () => {
     const began = performance.now()
     symbolsOf(items, 0, 10_000)
     expect(performance.now() - began).toBeLessThan(1_000)
-  })
-})
-
-describe('SymbolPrefix', () => {
-  it('kept up to date is the one made from scratch', () => {
-    fc.assert(
-      fc.property(itemLists, itemLists, windows, fc.nat({ max: 100 }), (kept, gone, window, length) => {
-        const prefix = prefixOf([...kept, ...gone], window, length)
-        for (const item of gone) prefix.remove(item)
-        expect(prefix.symbols(0, length)).toEqual(symbolsOf(kept, window, length))
-      }),
-    )
-  })
-
-  it('extended is the longer one', () => {
-    fc.assert(
-      fc.property(itemLists, windows, fc.nat({ max: 100 }), fc.nat({ max: 100 }), (items, window, length, more) => {
-        const prefix = prefixOf(items, window, length)
-        prefix.extend(length + more, items)
-        expect(prefix.length).toBe(length + more)
-        expect(prefix.symbols(0, length + more)).toEqual(symbolsOf(items, window, length + more))
-      }),
-    )
-  })
-
-  it('adds up over scopes and subtracts to the difference', () => {
-    fc.assert(
-      fc.property(itemLists, itemLists, windows, (a, b, window) => {
-        const sum = prefixOf(a, window, 80)
-        sum.addPrefix(prefixOf(b, window, 80))
-        expect(sum.symbols(0, 80)).toEqual(symbolsOf([...a, ...b], window, 80))
-        sum.subtract(prefixOf(a, window, 80))
-        expect(sum.symbols(0, 80)).toEqual(symbolsOf(b, window, 80))
-      }),
-    )
-  })
-
-  it('changes at about 2 ln(length) symbols for a commit', () => {
-    const touched = hashes('touch', 300).map((item) => indicesOf(item, 10_000).length)
-    const mean = touched.reduce((a, b) => a + b) / touched.length
-    expect(mean).toBeGreaterThan(14)
-    expect(mean).toBeLessThan(20)
-  })
-
-  it('refuses what does not fit', () => {
-    const prefix = new SymbolPrefix(0, 10)
-    expect(() => prefix.addPrefix(new SymbolPrefix(1, 10))).toThrow(RangeError)
-    expect(() => prefix.subtract(new SymbolPrefix(0, 11))).toThrow(RangeError)
-    expect(() => prefix.extend(9, [])).toThrow(RangeError)
-    expect(() => prefix.symbols(5, 6)).toThrow(RangeError)
-    expect(() => prefix.add(new Uint8Array(8))).toThrow(RangeError)
-    expect(() => new SymbolPrefix(0, MAX_SYMBOLS + 1)).toThrow(RangeError)
   })
 })
 
@@ -222,7 +195,7 @@ describe('encoded symbols', () => {
   })
 
   it('take 13 bytes where counts are small', () => {
-    expect(encodeSymbols(symbolsOf(hashes('few', 60), 0, 100)).length).toBe(1_300)
+    expect(encodeSymbols(prefixOf(hashes('few', 60), 0, 100).symbols(0, 100)).length).toBe(1_300)
   })
 
   it('are refused when cut off or otherwise malformed (S-16)', () => {
@@ -265,6 +238,8 @@ describe('encoded symbols', () => {
     expect(faultOf(() => decodeSymbols(new Uint8Array((MAX_BLOCK_SYMBOLS + 1) * 13)))).toBe('SUMMARY_MALFORMED')
     expect(faultOf(() => decodeSymbols(new Uint8Array(MAX_BLOCK_SYMBOLS * 17 + 1)))).toBe('SUMMARY_MALFORMED')
     expect(decodeSymbols(new Uint8Array(MAX_BLOCK_SYMBOLS * 13)).length).toBe(MAX_BLOCK_SYMBOLS)
-    expect(() => encodeSymbols(createEncoder([], 0).symbols(0, MAX_BLOCK_SYMBOLS + 1))).toThrow(RangeError)
+    expect(() => encodeSymbols(new SymbolPrefix(0, MAX_BLOCK_SYMBOLS + 1).symbols(0, MAX_BLOCK_SYMBOLS + 1))).toThrow(
+      RangeError,
+    )
   })
 })

@@ -10,8 +10,14 @@ export interface Connections {
 /**
  * Caps a server's connections. Above the cap the connection that has waited longest without a request is cut, so that
  * thousands of idle ones cannot keep a healthy caller out; where all are being served, the new one is cut.
+ *
+ * @param onAnswered called when an answer is out, or its caller gone
  */
-export function capConnections(server: Server, max: number): Connections {
+export function capConnections(
+  server: Server,
+  max: number,
+  onAnswered: (response: ServerResponse) => void,
+): Connections {
   // In order of when they fell idle: a Set keeps the order in which its members were added.
   const idle = new Set<Socket>()
   let open = 0
@@ -35,6 +41,7 @@ export function capConnections(server: Server, max: number): Connections {
     idle.delete(socket)
     response.once('close', () => {
       if (!socket.destroyed) idle.add(socket)
+      onAnswered(response)
     })
   })
 

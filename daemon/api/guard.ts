@@ -11,6 +11,8 @@ export interface GuardInit {
   readonly port: () => number | undefined
   /** Whether TCP callers need the token. */
   readonly auth: boolean
+  /** Further Hosts that are let in: `host:port`, or `host` for any port. */
+  readonly allowedHosts: readonly string[]
 }
 
 /**
@@ -26,23 +28,31 @@ export interface GuardInit {
 export type Guard = (request: IncomingMessage, local: boolean) => void
 
 export function createGuard(token: TokenFile, init: GuardInit): Guard {
+  // Callers repeat themselves: the Host that was let in last is not taken apart again.
+  let known: string | null = null
   return (request, local) => {
-    if (!local) checkHost(request.headers.host, init)
+    const { host } = request.headers
+    if (!local && host !== known) known = checkHost(host, init)
     checkOrigin(request)
     checkContentType(request.headers['content-type'])
-    const open = local || !init.auth || request.url?.split('?')[0] === '/health'
-    if (!open) checkToken(request, token)
+    if (local || !init.auth || isHealth(request.url)) return
+    checkToken(request, token)
   }
 }
 
-function checkHost(header: string | undefined, init: GuardInit): void {
-  const { name, port } = splitHost(header ?? '')
-  if (port === init.port() && isAllowedName(name, init.host)) return
-  const field = 'host'
-  const hint = `use http://127.0.0.1:${init.port()}`
-  throw new MeshError('HOST_REFUSED', `host: ${JSON.stringify(header ?? '')} is not this API's address`, {
-    field,
-    hint,
+function isHealth(url = ''): boolean {
+  return url === '/health' || url.startsWith('/health?')
+}
+
+/** @returns the Host that is let in, as it came */
+function checkHost(header = '', init: GuardInit): string {
+  const { name, port } = splitHost(header)
+  if (port === init.port() && isAllowedName(name, init.host)) return header
+  const isNamed = (host: string) => host === name || host === `${name}:${port}`
+  if (init.allowedHosts.some((host) => isNamed(host.toLowerCase()))) return header
+  throw new MeshError('HOST_REFUSED', `host: ${JSON.stringify(header)} is not this API's address`, {
+    field: 'host',
+    hint: `use http://127.0.0.1:${init.port()}, or let this one in by api.allowedHosts (MESH_API_ALLOWED_HOSTS)`,
   })
 }
 
@@ -85,6 +95,6 @@ function checkToken(request: IncomingMessage, token: TokenFile): void {
   const what = candidate === undefined ? 'no token was given' : 'the token is not the valid one'
   throw new MeshError('UNAUTHORIZED', `authorization: ${what}`, {
     field: 'authorization',
-    hint: `send "Authorization: Bearer …" with the token of ${token.path}`,
+    hint: 'send "Authorization: Bearer …" with the token that `mesh token show` prints on the machine of this node',
   })
 }

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { chmod, mkdir, stat, unlink } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { MeshError } from '../../crdt/errors.ts'
@@ -13,6 +13,13 @@ const MAX_HEADER_BYTES = 16 * 1024
 /** How often overdue requests are looked for, in milliseconds. */
 const CHECK_MS = 1_000
 
+export interface ServerEvents {
+  /** What goes wrong while it listens (no file descriptors left), which ends nothing. */
+  readonly onError: (error: Error) => void
+  /** An answer is out, or its caller gone. */
+  readonly onAnswered: (response: ServerResponse) => void
+}
+
 export interface BoundedServer {
   readonly server: Server
   readonly connections: Connections
@@ -20,13 +27,8 @@ export interface BoundedServer {
 
 /**
  * A server with the bounds that every port of the API has. It does not listen yet.
- * @param onError hears what goes wrong while it listens (no file descriptors left), which ends nothing
  */
-export function createBoundedServer(
-  listener: RequestListener,
-  limits: ApiLimits,
-  onError: (error: Error) => void,
-): BoundedServer {
+export function createBoundedServer(listener: RequestListener, limits: ApiLimits, hears: ServerEvents): BoundedServer {
   const server = createServer({
     headersTimeout: limits.headersMs,
     requestTimeout: limits.headersMs + limits.requestMs,
@@ -38,9 +40,9 @@ export function createBoundedServer(
   })
   server.timeout = limits.unreadMs
   server.on('request', listener)
-  server.on('error', onError)
+  server.on('error', hears.onError)
   server.on('clientError', answerMalformed)
-  return { server, connections: capConnections(server, limits.maxConnections) }
+  return { server, connections: capConnections(server, limits.maxConnections, hears.onAnswered) }
 }
 
 /** Node's parser gave up on what came: it says so, where the connection still takes it, and hangs up. */

@@ -34,17 +34,20 @@ const PeerParams = Type.Object({ peer: Type.String() })
 const failures = { '4xx': ErrorSchema, '5xx': ErrorSchema }
 const answers = <Schema>(schema: Schema) => ({ 200: schema, ...failures })
 
-/** What each route takes and gives. Lists and NDJSON are written as streams and have no schema of their answer. */
+/**
+ * What each route takes and gives. Rows are sent as the JSON that is stored, lists and NDJSON as streams: their answers
+ * have no schema.
+ */
 export const routes = {
   health: { response: answers(HealthSchema) },
   status: { response: answers(StatusSchema) },
   listMemory: { querystring: ListQuerySchema, response: failures },
-  getMemory: { params: MemoryParams, response: answers(MemoryRowSchema) },
+  getMemory: { params: MemoryParams, response: failures },
   putMemory: { body: PutMemorySchema, response: answers(MemoryRowSchema) },
   deleteMemory: { params: MemoryParams, response: answers(DeletedMemorySchema) },
   query: { response: failures },
   listSkills: { querystring: ListQuerySchema, response: failures },
-  getSkill: { params: SkillParams, querystring: SkillQuerySchema, response: answers(SkillRowSchema) },
+  getSkill: { params: SkillParams, querystring: SkillQuerySchema, response: failures },
   putSkill: { body: PutSkillSchema, response: answers(SkillRowSchema) },
   deleteSkill: { params: SkillParams, querystring: SkillQuerySchema, response: answers(DeletedSkillSchema) },
   import: { body: ImportBodySchema, response: answers(ImportReportSchema) },

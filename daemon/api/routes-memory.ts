@@ -3,8 +3,7 @@ import { MeshError } from '../../crdt/errors.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { parseListQuery, searchUnavailable } from './list-query.ts'
 import { routes } from './route-schemas.ts'
-import { sendRows } from './row-stream.ts'
-import type { MemoryRow } from './schemas.ts'
+import { sendRow, sendRows } from './row-stream.ts'
 
 /** Reads and writes of memory. */
 export function addMemoryRoutes(app: ApiApp, { store, mesh }: RouteContext): void {
@@ -13,11 +12,11 @@ export function addMemoryRoutes(app: ApiApp, { store, mesh }: RouteContext): voi
     return sendRows(reply, (signal) => store.list('memory', { ...query, signal }))
   })
 
-  app.get('/mesh/memory/:scope/*', { schema: routes.getMemory }, async (request) => {
-    const id = memoryId(request.params)
-    const row = (await store.get(id))?.row
+  app.get('/mesh/memory/:scope/*', { schema: routes.getMemory }, async ({ params }, reply) => {
+    const id = memoryId(params)
+    const row = await store.rowJson(id)
     if (row === undefined) throw noMemory(id)
-    return row as MemoryRow
+    sendRow(reply, row)
   })
 
   app.put('/mesh/memory', { schema: routes.putMemory }, async ({ body }) => {

@@ -10,8 +10,7 @@ import { MeshError } from '../../crdt/errors.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { parseListQuery } from './list-query.ts'
 import { routes } from './route-schemas.ts'
-import { sendRows } from './row-stream.ts'
-import type { SkillRow } from './schemas.ts'
+import { sendRow, sendRows } from './row-stream.ts'
 
 /** Reads and writes of skills. What a skill's `path` or a URL names is never opened. */
 export function addSkillRoutes(app: ApiApp, { store, mesh }: RouteContext): void {
@@ -20,11 +19,11 @@ export function addSkillRoutes(app: ApiApp, { store, mesh }: RouteContext): void
     return sendRows(reply, (signal) => store.list('skill', { ...query, signal }))
   })
 
-  app.get('/mesh/skills/:name', { schema: routes.getSkill }, async ({ params, query }) => {
+  app.get('/mesh/skills/:name', { schema: routes.getSkill }, async ({ params, query }, reply) => {
     const id = skillId(params.name, query.scope)
-    const row = (await store.get(id))?.row
+    const row = await store.rowJson(id)
     if (row === undefined) throw noSkill(id)
-    return row as SkillRow
+    sendRow(reply, row)
   })
 
   app.put('/mesh/skills', { schema: routes.putSkill }, async ({ body }) => {

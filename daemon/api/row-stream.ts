@@ -3,8 +3,14 @@ import type { FastifyReply } from 'fastify'
 import type { StoredEntry } from '../../crdt/replica/replica.ts'
 import { callerGone, sendStream } from './streams.ts'
 
+const JSON_TYPE = 'application/json; charset=utf-8'
 /** Rows are gathered to about this many characters a write: a write for each would cost more than the row. */
 const CHUNK_CHARACTERS = 64 * 1024
+
+/** Answers with one row, given as JSON: it is sent as it is stored. */
+export function sendRow(reply: FastifyReply, row: string): void {
+  reply.header('content-type', JSON_TYPE).send(row)
+}
 
 /**
  * Answers with a JSON array of rows, one a line, as fast as the caller takes it: a million rows never stand in memory.
@@ -20,7 +26,7 @@ export async function sendRows(
   const entries = list(callerGone(reply))[Symbol.asyncIterator]()
   // Read before the head is sent: what is wrong from the start still gets a status.
   const first = await entries.next()
-  reply.type('application/json; charset=utf-8')
+  reply.type(JSON_TYPE)
   await sendStream(reply, Readable.from(chunks(first, entries), { highWaterMark: 1 }))
 }
 

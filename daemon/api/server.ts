@@ -22,36 +22,34 @@ export interface Api {
 /** Makes the API; nothing listens before `start`. It can be started once. */
 export function createApi(components: ApiComponents, init: ApiInit): Api {
   const limits: ApiLimits = { ...DEFAULT_LIMITS, ...init.limits }
-  const { tcp, host, port, auth } = components.config.config.api
+  const { tcp, host, port, auth, allowedHosts } = components.config.config.api
   const { socketPath } = init.layout
   const log = components.log.child({ component: 'api' })
   const stopping = new AbortController()
   const localSockets = new WeakSet<Socket>()
   let boundPort: number | undefined
   let listening = false
-  let serving = 0
+  const serving = new Set<ServerResponse>()
   let stopped: Promise<void> | undefined
 
   const url = () =>
     boundPort === undefined ? undefined : `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`
-  const guard = createGuard(components.token, { host, port: () => boundPort, auth })
+  const guard = createGuard(components.token, { host, port: () => boundPort, auth, allowedHosts })
   const app = createApp({ ...components, ...init, url, stopping: stopping.signal }, log)
 
-  app.addHook('onRequest', async (request, reply) => {
+  // Hooks and parsers of this API wait for nothing, so they are no async functions: each would cost a turn of the queue.
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
     guard(request.raw, localSockets.has(request.raw.socket))
     if (stopping.signal.aborted) throw new MeshError('STOPPING', 'the daemon is stopping', { hint: 'try again soon' })
-    if (serving >= limits.maxRequests) {
+    if (serving.size >= limits.maxRequests) {
       reply.header('retry-after', '1')
       throw new MeshError('TOO_MANY_REQUESTS', `more than ${limits.maxRequests} requests at once`, {
         hint: 'send fewer at once',
       })
     }
-    serving++
-    reply.raw.once('close', () => {
-      serving--
-      if (stopping.signal.aborted) setImmediate(closeIdle)
-    })
+    serving.add(reply.raw)
+    done()
   })
 
   const route = (request: IncomingMessage, response: ServerResponse) => app.routing(request, response)
@@ -59,8 +57,12 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
     // What goes wrong while it begins to listen is thrown by `start`.
     if (listening) log.error({ err }, 'a listener failed to take a connection')
   }
-  const local = createBoundedServer(route, limits, onError)
-  const remote = createBoundedServer(route, limits, onError)
+  const onAnswered = (response: ServerResponse) => {
+    serving.delete(response)
+    if (stopping.signal.aborted) setImmediate(closeIdle)
+  }
+  const local = createBoundedServer(route, limits, { onError, onAnswered })
+  const remote = createBoundedServer(route, limits, { onError, onAnswered })
   const closeIdle = () => {
     for (const { connections } of [local, remote]) connections.closeIdle()
   }

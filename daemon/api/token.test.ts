@@ -32,6 +32,16 @@ test('nothing but the token matches', async () => {
   }
 })
 
+test('an operator’s own token of the greatest length matches alone', async () => {
+  const text = 'a'.repeat(256)
+  await writeFile(path, text)
+  const token = await openTokenFile(path)
+  expect(token.matches(text)).toBe(true)
+  for (const more of ['a', '\0', 'ÿ', '日', '👍', '\ud800', 'a'.repeat(100)])
+    expect(token.matches(text + more)).toBe(false)
+  for (const other of ['', text.slice(1), `${text.slice(1)}b`]) expect(token.matches(other)).toBe(false)
+})
+
 test('rotating replaces the token in the file and kills the old one', async () => {
   const token = await openTokenFile(path)
   const old = (await readFile(path, 'utf8')).trim()

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { chmod, open, readFile, rename, rm } from 'node:fs/promises'
 import { MeshError } from '../../crdt/errors.ts'
 
@@ -14,6 +14,7 @@ export interface TokenFile {
 const TOKEN_BYTES = 32
 /** base64url of {@link TOKEN_BYTES} has 43 characters; an operator may write a longer one of his own. */
 const TOKEN = /^[\w-]{43,256}$/
+const MAX_TOKEN_BYTES = 256
 
 /**
  * Opens the token file, and makes it where there is none. Rights wider than 0600 are taken back.
@@ -26,13 +27,15 @@ export async function openTokenFile(
   init: { readonly random?: (bytes: number) => Uint8Array } = {},
 ): Promise<TokenFile> {
   const make = () => Buffer.from((init.random ?? randomBytes)(TOKEN_BYTES)).toString('base64url')
-  let secret = hash((await readToken(path)) ?? (await writeToken(path, make())))
+  // Filled anew for each candidate: a buffer of its own for each request would cost more than the comparison.
+  const padded = pad('')
+  let secret = pad((await readToken(path)) ?? (await writeToken(path, make())))
 
   return {
     path,
-    matches: (candidate) => timingSafeEqual(hash(candidate), secret),
+    matches: (candidate) => timingSafeEqual(pad(candidate, padded), secret),
     rotate: async () => {
-      secret = hash(await writeToken(path, make()))
+      secret = pad(await writeToken(path, make()))
     },
   }
 }
@@ -71,7 +74,9 @@ async function writeToken(path: string, token: string): Promise<string> {
   }
 }
 
-/** Hashing first makes both sides equally long, which the constant-time comparison needs. */
-function hash(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
+/** Makes both sides equally long, which the constant-time comparison needs. */
+function pad(token: string, into: Buffer = Buffer.alloc(MAX_TOKEN_BYTES + 4)): Buffer {
+  // With room for one more character, so that the longest token and more is not the token; 0xff stands in no UTF-8.
+  into.fill(0xff).write(token)
+  return into
 }

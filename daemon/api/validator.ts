@@ -6,16 +6,16 @@ import { Value } from 'typebox/value'
 import { MeshError } from '../../crdt/errors.ts'
 
 /**
- * Fastify's validator over TypeBox. Bodies are taken as they are; query strings, which are all text, are read as the
- * numbers that the schema wants. Nothing is removed and no default filled in.
+ * Fastify's validator over TypeBox. Query strings, which are all text, are read as the numbers that the schema wants; a
+ * missing body is an empty object, so that what it lacks is named. Nothing is removed and no default filled in.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const check = compileCheck(schema)
   return (value: unknown) => {
-    const converted = httpPart === 'querystring' ? Value.Convert(schema, value) : value
+    const part = httpPart === 'querystring' ? Value.Convert(schema, value) : (value ?? {})
     try {
-      check(converted)
-      return { value: converted }
+      check(part)
+      return { value: part }
     } catch (error) {
       return { error: error as MeshError }
     }

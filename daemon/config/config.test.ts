@@ -25,7 +25,7 @@ test('without a file and variables everything has its default', async () => {
   expect(config).toEqual({
     nodeId: 'Ceo-Mac',
     log: { level: 'info' },
-    api: { tcp: true, host: '127.0.0.1', port: 4078, auth: true },
+    api: { tcp: true, host: '127.0.0.1', port: 4078, auth: true, allowedHosts: [] },
     p2p: { host: ['0.0.0.0', '::'], port: 4079, announce: [] },
     sync: { intervalSeconds: 60 },
     files: { enabled: true, memoryJson: true, flatSkills: false },
@@ -62,6 +62,7 @@ test('every key has its variable by one rule, and a value of its kind in it is t
     ['api.host', 'MESH_API_HOST'],
     ['api.port', 'MESH_API_PORT'],
     ['api.auth', 'MESH_API_AUTH'],
+    ['api.allowedHosts', 'MESH_API_ALLOWED_HOSTS'],
     ['p2p.host', 'MESH_P2P_HOST'],
     ['p2p.port', 'MESH_P2P_PORT'],
     ['p2p.announce', 'MESH_P2P_ANNOUNCE'],
@@ -75,11 +76,13 @@ test('every key has its variable by one rule, and a value of its kind in it is t
     MESH_P2P_HOST: '127.0.0.1, ::1',
     MESH_P2P_ANNOUNCE: 'ceo.example.org:4079,/dns4/ceo.example.org/tcp/4079',
     MESH_API_TCP: 'false',
+    MESH_API_ALLOWED_HOSTS: 'localhost:14078, nas.local,[fd00::2]:80',
     MESH_LOG_LEVEL: '',
   })
   expect(config.p2p.host).toEqual(['127.0.0.1', '::1'])
   expect(config.p2p.announce).toEqual(['ceo.example.org:4079', '/dns4/ceo.example.org/tcp/4079'])
   expect(config.api.tcp).toBe(false)
+  expect(config.api.allowedHosts).toEqual(['localhost:14078', 'nas.local', '[fd00::2]:80'])
   expect(config.log.level).toBe('info')
 })
 
@@ -117,6 +120,9 @@ describe('what is wrong is named, with the way out', () => {
     ['{ api: { port: 1.5 } }', {}, 'CONFIG_INVALID', 'api.port', 'and is 1.5'],
     ['{ api: { port: NaN } }', {}, 'CONFIG_INVALID', 'api.port', 'a whole number from 0'],
     ['{ api: { host: "ceo" } }', {}, 'CONFIG_INVALID', 'api.host', 'an IP address'],
+    ['{ api: { allowedHosts: ["http://nas.local"] } }', {}, 'CONFIG_INVALID', 'api.allowedHosts', 'each with a port'],
+    ['{ api: { allowedHosts: ["*"] } }', {}, 'CONFIG_INVALID', 'api.allowedHosts', 'nas.local:14078'],
+    ['{ api: { allowedHosts: ["nas.local:"] } }', {}, 'CONFIG_INVALID', 'api.allowedHosts', 'and is'],
     ['{ nodeId: "a b" }', {}, 'CONFIG_INVALID', 'nodeId', '1 to 64 letters'],
     ['{ nodeId: { x: 1 } }', {}, 'CONFIG_INVALID', 'nodeId', '1 to 64 letters'],
     ['{ log: { level: "loud" } }', {}, 'CONFIG_INVALID', 'log.level', 'one of fatal, error'],

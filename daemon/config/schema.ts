@@ -14,6 +14,8 @@ export interface Config {
     readonly port: number
     /** Whether TCP callers need the token. False only on loopback. */
     readonly auth: boolean
+    /** Further names that TCP callers may call this API by: behind a proxy, or a port that a container maps. */
+    readonly allowedHosts: readonly string[]
   }
   readonly p2p: {
     readonly host: readonly string[]
@@ -53,6 +55,10 @@ const flag = (fallback: boolean) => Type.Boolean({ default: fallback, descriptio
 const Address = Type.Refine(Type.String(), (text) => isIP(text) !== 0)
 const Announced = Type.String({ pattern: '^(?:/[a-z0-9-]+/[^/\\s]+(?:/[^/\\s]+)*|[^/\\s]+:\\d{1,5})$' })
 
+const Host = Type.String({
+  pattern: '^(?:\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::\\d{1,5})?$',
+})
+
 /** The leaves, by group; `nodeId` alone has no group. Where there is no default the loader makes one. */
 const ConfigSchema = Type.Object({
   nodeId: Type.String({
@@ -70,6 +76,12 @@ const ConfigSchema = Type.Object({
     ),
     port: port(4078),
     auth: flag(true),
+    allowedHosts: Type.Array(Host, {
+      maxItems: 16,
+      default: [],
+      description:
+        'a list of at most 16 names or addresses, each with a port (nas.local:14078) or for any port (nas.local)',
+    }),
   }),
   p2p: Type.Object({
     host: Type.Array(Address, {

@@ -1,17 +1,19 @@
+import { setImmediate } from 'node:timers/promises'
 import type { EntryId } from '../../crdt/entry/index.ts'
-import type { EntryStore, FeedRecord, StoredEntry } from '../../crdt/replica/replica.ts'
-import type { Finding } from '../../transports/mesh.ts'
-import type { FileRecord, FilesIndex, IndexChange } from './files-index.ts'
+import type { EntryStore, FeedRecord } from '../../crdt/replica/replica.ts'
+import type { FileRecord, FilesIndex, IndexChange, IndexProgress } from './files-index.ts'
 import { type FileFindings, UNREADABLE } from './findings.ts'
 import type { FileStamp, GuardedFolder } from './guarded-folder.ts'
 import { Obstacle } from './obstacle.ts'
-import { isCorrupt, isGone, type Plan, planUnit } from './plan.ts'
+import { type Plan, planUnit } from './plan.ts'
 import { reconcile } from './reconcile.ts'
-import { leftoverUnits } from './sweep.ts'
+import { createSweep } from './sweep.ts'
 import { parseUnit, type Unit, unitKey, unitOf } from './units.ts'
+import { liveEntries } from './walk.ts'
 
 /** What the files are made from. */
-export interface FileSource extends Pick<EntryStore, 'position' | 'get' | 'list' | 'feed' | 'onCommit' | 'counts'> {
+export interface FileSource
+  extends Pick<EntryStore, 'position' | 'get' | 'list' | 'feed' | 'onCommit' | 'counts' | 'digest'> {
   /** Another one after a restore: feed positions of two databases have nothing to do with each other. */
   readonly databaseId: string
 }
@@ -30,51 +32,62 @@ export interface ExporterInit {
   readonly flatSkills: boolean
 }
 
-/** Brings entries into files. Its methods are called one at a time. */
+/**
+ * Brings entries into files. Its methods are called one at a time; of a generator, between two steps, also others. A
+ * step is a group of files, so that work on a million of them holds nothing else up.
+ */
 export interface Exporter {
-  /** Feed position up to which all was seen to, or undefined where everything has to be looked at. */
-  readonly position: number | undefined
-  /** Looks at every entry and every file. */
-  walk(): Promise<void>
+  /** Feed position up to which all commits were seen to, save those that {@link walk} has still to come to. */
+  readonly position: number
+  /** Whether a {@link walk} is to be made: at first, after a restore, or where the feed no longer reaches back. */
+  readonly walking: boolean
+  /** Entries that the walk under way has come to. */
+  readonly walked: number
   /** Takes some commits after {@link position} and says whether memories were among them; undefined: there were none. */
   follow(): Promise<{ readonly memory: boolean } | undefined>
+  /**
+   * Looks at every entry and every trace of one. Cut short, it goes on from where it was, also after a restart; it ends
+   * with {@link walking} still set where it has to begin anew.
+   */
+  walk(): AsyncGenerator<void>
   /** Tries again what could not be done. */
-  retry(): Promise<void>
-  /** Finds the files that were changed or removed and sees to them, and does what {@link retry} does. */
-  audit(): Promise<void>
+  retry(): AsyncGenerator<void>
+  /** Finds the files that were changed or removed and sees to them. Each step says whether any was gone. */
+  look(): AsyncGenerator<boolean>
 }
 
 /** Commits taken at once: within them an entry is written once. */
 const FEED_BATCH = 1000
-/** Files seen to at once, and the bytes that they may hold in memory: 500 memories may be 128 MB. */
-const MAX_PLANS = 500
+/** Files seen to at once, and the bytes that they may hold in memory: 200 memories may be 50 MB. */
+const GROUP = 200
 const MAX_PLANNED_BYTES = 8 * 1024 * 1024
-/** Index records compared with the disk at once. */
-const AUDIT_BATCH = 500
+/** Files are thought out in runs of so many, a few milliseconds: then others have their turn. */
+const BREATH = 25
+/** Index records compared with the disk at once. Level keeps what an iterator read until it is collected: so not fewer. */
+const LOOK_GROUP = 1000
 /** So many files gone at once are worth a word. */
 const MANY_GONE = 20
 /** Raised when the content of files changes for the same row: all are written anew. */
 const RENDERING = 1
 
-/** A unit to be shown, with the entry of a memory where it was just read. */
-interface Shown {
-  readonly unit: Unit
-  readonly known?: StoredEntry
-}
-
 /** Continues where the index says. */
 export async function createExporter(components: ExporterComponents, init: ExporterInit): Promise<Exporter> {
   const { store, index, folder, findings, signal } = components
+  const sweep = createSweep(components)
   const basis = JSON.stringify({ rendering: RENDERING, database: store.databaseId, flatSkills: init.flatSkills })
   const stored = await index.progress()
   // A position ahead of the replica is of another history.
   const usable = stored !== undefined && stored.basis === basis && stored.position <= store.position
-  let position = usable ? stored.position : undefined
+  let progress: IndexProgress = usable ? stored : { basis, position: store.position, walk: {} }
+  let walked = 0
+  /** How often a walk was asked for: one under way is of no use then. */
+  let walks = 0
 
-  async function show(units: AsyncIterable<Shown> | Iterable<Shown>, force: boolean): Promise<void> {
+  async function show(units: Iterable<Unit>, force: boolean): Promise<void> {
     let plans: Plan[] = []
     let changes: IndexChange[] = []
     let bytes = 0
+    let run = 0
     const flush = async () => {
       signal.throwIfAborted()
       await reconcile(plans, components, { force, changes })
@@ -82,8 +95,9 @@ export async function createExporter(components: ExporterComponents, init: Expor
       changes = []
       bytes = 0
     }
-    for await (const { unit, known } of units) {
-      const plan = await planUnit(unit, { store, index, flatSkills: init.flatSkills }, known)
+    for (const unit of units) {
+      if (++run % BREATH === 0) await setImmediate()
+      const plan = await planUnit(unit, { store, index, flatSkills: init.flatSkills })
       if (plan === undefined) {
         changes.push({ todo: unitKey(unit), open: true })
         findings.met(UNREADABLE)
@@ -91,9 +105,9 @@ export async function createExporter(components: ExporterComponents, init: Expor
       }
       plans.push(plan)
       bytes += plan.files.reduce((sum, file) => sum + (file.bytes?.length ?? 0), 0)
-      if (plans.length >= MAX_PLANS || bytes >= MAX_PLANNED_BYTES) await flush()
+      if (plans.length >= GROUP || bytes >= MAX_PLANNED_BYTES) await flush()
     }
-    await flush()
+    if (plans.length > 0 || changes.length > 0) await flush()
   }
 
   /** Also while they are empty: OpenClaw watches what is there when it starts. */
@@ -106,93 +120,103 @@ export async function createExporter(components: ExporterComponents, init: Expor
     }
   }
 
-  async function proceed(to: number): Promise<void> {
-    await index.write([{ progress: { basis, position: to } }])
-    position = to
+  async function proceed(to: IndexProgress): Promise<void> {
+    await index.write([{ progress: to }])
+    progress = to
   }
 
-  async function* liveUnits(): AsyncGenerator<Shown> {
-    try {
-      for await (const entry of store.list('memory')) yield { unit: unitOf(entry.id), known: entry }
-      for await (const { id } of store.list('skill')) {
-        await index.write([skillIn(id)])
-        yield { unit: unitOf(id) }
-      }
-    } catch (error) {
-      if (!isCorrupt(error)) throw error
-      // A list ends at the first damaged entry. The feed leads to all others.
-      yield* committedUnits(await take(store.feed(0)))
+  /** Each unit of some entries once. */
+  async function showEntries(ids: readonly EntryId[]): Promise<void> {
+    const skills = ids.filter(({ kind }) => kind === 'skill')
+    if (skills.length > 0) await index.write(skills.map(skillIn))
+    await show(new Set(ids.map((id) => unitKey(unitOf(id)))).values().map(parseUnit), false)
+  }
+
+  async function* showGroups(groups: AsyncIterable<Unit[]>, wanted: () => boolean): AsyncGenerator<void> {
+    for await (const units of groups) {
+      if (!wanted()) return
+      signal.throwIfAborted()
+      await show(units, false)
+      yield
     }
   }
 
-  /** Each unit of some commits once. */
-  async function* committedUnits(records: readonly FeedRecord[]): AsyncGenerator<Shown> {
-    await index.write(records.filter(({ id }) => id.kind === 'skill').map(({ id }) => skillIn(id)))
-    for (const key of new Set(records.map(({ id }) => unitKey(unitOf(id))))) yield { unit: parseUnit(key) }
-  }
-
-  /** Units of which there are files or traces of files, but that the mesh has no longer. */
-  async function* goneUnits(): AsyncGenerator<Shown> {
-    for await (const [, { unit: key }] of index.eachFile()) {
-      if (key === '') continue
-      const unit = parseUnit(key)
-      // Skills are few; what is not in the scope that the file shows may be in another.
-      if (unit.kind === 'skill' || (await isGone(store, unit))) yield { unit }
+  async function* retry(): AsyncGenerator<void> {
+    await makeFolders()
+    for (let units = await index.todosAfter('', GROUP); units.length > 0; ) {
+      signal.throwIfAborted()
+      await show(units.map(parseUnit), true)
+      yield
+      units = await index.todosAfter(units.at(-1) as string, GROUP)
     }
-    for await (const unit of leftoverUnits({ store, index, folder })) yield { unit }
-  }
-
-  async function* todoUnits(): AsyncGenerator<Shown> {
-    for await (const key of index.todos()) yield { unit: parseUnit(key) }
   }
 
   return {
     get position() {
-      return position
+      return progress.position
     },
-    async walk() {
-      const start = store.position
-      await makeFolders()
-      await show(liveUnits(), false)
-      await show(goneUnits(), false)
-      await proceed(start)
+    get walking() {
+      return progress.walk !== undefined
+    },
+    get walked() {
+      return walked
     },
     async follow() {
-      if (position === undefined) throw new Error('impossible: the first walk comes before the feed')
+      const { position } = progress
       if (store.position === position) return undefined
       const records = await take(store.feed(position, FEED_BATCH))
       const last = records.at(-1)
       if (last === undefined || records[0]?.seq !== position + 1) {
         // The feed has gaps only behind its horizon: all entries have to be looked at.
-        position = undefined
+        walks++
+        await proceed({ basis, position: store.position, walk: {} })
         return { memory: true }
       }
-      await show(committedUnits(records), false)
-      await proceed(last.seq)
+      await showEntries(records.map(({ id }) => id))
+      await proceed({ ...progress, position: last.seq })
       return { memory: records.some(({ id }) => id.kind === 'memory') }
     },
-    retry: () => show(todoUnits(), true),
-    async audit() {
-      const changed = new Set<string>()
+    async *walk() {
+      const asked = walks
+      const after = progress.walk?.after
+      walked = 0
+      await makeFolders()
+      // First what is gone: at the very first walk there is nothing yet to look through.
+      if (after === undefined) yield* showGroups(sweep.goneMemories(), () => walks === asked)
+      for await (const group of liveEntries(store, after)) {
+        if (walks !== asked) return
+        signal.throwIfAborted()
+        await showEntries(group.ids)
+        walked += group.entries
+        if (group.after !== undefined) await proceed({ ...progress, walk: { after: group.after } })
+        yield
+      }
+      yield* showGroups(sweep.skills(), () => walks === asked)
+      if (walks !== asked) return
+      const { walk: _, ...done } = progress
+      await proceed(done)
+    },
+    retry,
+    async *look() {
       let gone = 0
       await makeFolders()
-      for await (const records of inBatches(index.eachFile(), AUDIT_BATCH)) {
+      for (let records = await index.filesAfter('', LOOK_GROUP); records.length > 0; ) {
         signal.throwIfAborted()
         const shown = records.filter(([, { unit }]) => unit !== '')
         const stamps = await folder.stamps(shown.map(([path]) => path))
+        const changed = new Set<string>()
+        const before = gone
         for (const [i, [, record]] of shown.entries()) {
           const stamp = stamps[i]
           if (isSame(record, stamp)) continue
           changed.add(record.unit)
           if (stamp === undefined && record.open === undefined) gone++
         }
+        if (gone >= MANY_GONE) findings.state('files.vanished', WHILE_GONE)
+        await show(changed.values().map(parseUnit), true)
+        yield gone > before
+        records = await index.filesAfter((records.at(-1) as [string, FileRecord])[0], LOOK_GROUP)
       }
-      if (gone >= MANY_GONE) findings.state('files.vanished', whileGone(gone))
-      for await (const key of index.todos()) changed.add(key)
-      await show(
-        changed.values().map((key): Shown => ({ unit: parseUnit(key) })),
-        true,
-      )
       if (findings.stated('files.vanished')?.severity === 'warning' && !findings.blocked) {
         findings.state('files.vanished', ONCE_GONE)
       }
@@ -200,10 +224,12 @@ export async function createExporter(components: ExporterComponents, init: Expor
   }
 }
 
-function whileGone(files: number): Omit<Finding, 'checkId'> {
-  const message = `${files} files were gone: nothing was deleted in the mesh, and they are written again where that can be`
-  return { severity: 'warning', message, path: '.', fixHint: 'see whether the folder was removed or unmounted' }
-}
+const WHILE_GONE = {
+  severity: 'warning',
+  message: 'many files were gone: nothing was deleted in the mesh, and they are written again where that can be',
+  path: '.',
+  fixHint: 'see whether the folder was removed or unmounted',
+} as const
 
 /** Said until the daemon is stopped: who looks into a strange day should find it. */
 const ONCE_GONE = {
@@ -225,15 +251,4 @@ async function take(feed: AsyncIterable<FeedRecord>): Promise<FeedRecord[]> {
   const records: FeedRecord[] = []
   for await (const record of feed) records.push(record)
   return records
-}
-
-async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let batch: T[] = []
-  for await (const item of items) {
-    batch.push(item)
-    if (batch.length < size) continue
-    yield batch
-    batch = []
-  }
-  if (batch.length > 0) yield batch
 }

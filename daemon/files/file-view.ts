@@ -1,13 +1,15 @@
+import { relative } from 'node:path'
 import { MeshError } from '../../crdt/errors.ts'
+import type { Finding } from '../../transports/mesh.ts'
+import { createChecks } from './checks.ts'
 import { createExporter, type Exporter } from './exporter.ts'
 import { dropFilesIndex, type FilesIndex, isDamage, openFilesIndex } from './files-index.ts'
 import { createFindings } from './findings.ts'
 import { createGuardedFolder } from './guarded-folder.ts'
-import { createMemoryJson, type MemoryJson } from './memory-json.ts'
+import { createMemoryJson } from './memory-json.ts'
+import { createRounds, type Rounds } from './rounds.ts'
 import { DEFAULT_TIMING, type FileView, type FileViewComponents, type FileViewInit } from './view.ts'
 
-/** Looking at files takes at most this share of the time, however many there are. */
-const MAX_AUDIT_SHARE = 0.01
 /** OpenClaw takes at most so many skills of a folder (`skills.limits.maxSkillsLoadedPerSource`). */
 const OPENCLAW_MAX_SKILLS = 200
 
@@ -15,7 +17,7 @@ const OPENCLAW_MAX_SKILLS = 200
 interface Session {
   readonly index: FilesIndex
   readonly exporter: Exporter
-  readonly memoryJson: MemoryJson | undefined
+  readonly rounds: Rounds
 }
 
 interface Waiter extends PromiseWithResolvers<void> {
@@ -26,22 +28,17 @@ interface Waiter extends PromiseWithResolvers<void> {
 export function createFileView({ store, log }: FileViewComponents, init: FileViewInit): FileView {
   const timing = { ...DEFAULT_TIMING, ...init.timing }
   const findings = createFindings(init.meshDir, log)
-  const folder = createGuardedFolder({ root: init.meshDir, owned: true })
+  const folder = createGuardedFolder({ root: init.meshDir, owned: true, onVanished })
   const stopping = new AbortController()
   let loop: Promise<void> | undefined
   let session: Session | undefined
   let stalled = false
   let wake = Promise.withResolvers<void>()
   let waiters: Waiter[] = []
-  const checks: PromiseWithResolvers<void>[] = []
-  // When what is due, on the clock of `performance.now()`.
-  let auditAt = 0
-  let retryAt = Number.POSITIVE_INFINITY
-  let retryMs = timing.retryMs
+  const checks = createChecks(findings, timing.maxCheckMs)
+  /** When to try again after a stall, on the clock of `performance.now()`. */
   let resumeAt = 0
   let stallMs = timing.retryMs
-  let memoryJsonAt = Number.POSITIVE_INFINITY
-  let memoryJsonBy = Number.POSITIVE_INFINITY
 
   async function openSession(): Promise<Session> {
     const index = await openFilesIndex(init.indexPath)
@@ -51,75 +48,16 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
       const components = { store, index, folder, findings, signal, log }
       const exporter = await createExporter(components, { flatSkills: init.flatSkills })
       const memoryJson = init.memoryJson ? createMemoryJson(components, init.memoryJsonPath) : undefined
-      return { index, exporter, memoryJson }
+      return { index, exporter, rounds: createRounds({ exporter, memoryJson, findings, checks }, timing) }
     } catch (error) {
       await index.close()
       throw error
     }
   }
 
-  /** Does the one thing that is most due. Returns whether there was any. */
-  async function step({ exporter, memoryJson }: Session): Promise<boolean> {
-    if (exporter.position === undefined) {
-      await exporter.walk()
-      memoryChanged()
-      return true
-    }
-    if (performance.now() >= auditAt) {
-      await audit(exporter, memoryJson)
-      return true
-    }
-    if (performance.now() >= retryAt) {
-      await pass(exporter.retry, memoryJson)
-      return true
-    }
-    if (performance.now() >= Math.min(memoryJsonAt, memoryJsonBy)) {
-      await writeMemoryJson(memoryJson, false)
-      return true
-    }
-    const followed = await exporter.follow()
-    if (followed === undefined) return false
-    if (followed.memory) memoryChanged()
-    return true
-  }
-
-  async function audit(exporter: Exporter, memoryJson: MemoryJson | undefined): Promise<void> {
-    const start = performance.now()
-    const asked = checks.splice(0)
-    // Who asks from now on may mean a change that this audit has passed: it begins anew for them.
-    auditAt = Number.POSITIVE_INFINITY
-    try {
-      await pass(exporter.audit, memoryJson)
-    } catch (error) {
-      auditAt = 0
-      checks.push(...asked)
-      throw error
-    }
-    const end = performance.now()
-    auditAt = Math.min(auditAt, end + Math.max(timing.auditMs, (end - start) / MAX_AUDIT_SHARE))
-    for (const check of asked) check.resolve()
-  }
-
-  /** Tries everything again that is not as it should be, and forgets findings that are over. */
-  async function pass(work: () => Promise<void>, memoryJson: MemoryJson | undefined): Promise<void> {
-    findings.beginPass()
-    await work()
-    await writeMemoryJson(memoryJson, true)
-    findings.endPass()
-    retryMs = findings.blocked ? Math.min(retryMs * 2, timing.maxRetryMs) : timing.retryMs
-    retryAt = Number.POSITIVE_INFINITY
-  }
-
-  async function writeMemoryJson(memoryJson: MemoryJson | undefined, force: boolean): Promise<void> {
-    await memoryJson?.write(force)
-    memoryJsonAt = Number.POSITIVE_INFINITY
-    memoryJsonBy = Number.POSITIVE_INFINITY
-  }
-
-  function memoryChanged(): void {
-    const now = performance.now()
-    memoryJsonAt = now + timing.memoryJsonMs
-    memoryJsonBy = Math.min(memoryJsonBy, now + timing.maxMemoryJsonMs)
+  /** A folder was there and is not: what else was in it must be found gone now, not at the next look. */
+  function onVanished(path: string): void {
+    if (!relative(init.meshDir, path).startsWith('skills/')) session?.rounds.lookNow()
   }
 
   async function run(): Promise<void> {
@@ -127,9 +65,8 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
       stalled = false
       try {
         session ??= await openSession()
-        const worked = await step(session)
+        const worked = await session.rounds.step()
         await answerWaiters(session)
-        if (findings.blocked) retryAt = Math.min(retryAt, performance.now() + retryMs)
         if (worked) continue
         caughtUp()
       } catch (error) {
@@ -140,9 +77,9 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
     }
   }
 
-  async function answerWaiters({ exporter: { position }, memoryJson }: Session): Promise<void> {
-    if (position === undefined || !waiters.some((waiter) => waiter.position <= position)) return
-    if (memoryJsonAt !== Number.POSITIVE_INFINITY) await writeMemoryJson(memoryJson, false)
+  async function answerWaiters({ exporter: { position, walking }, rounds }: Session): Promise<void> {
+    if (walking || !waiters.some((waiter) => waiter.position <= position)) return
+    await rounds.finishMemoryJson()
     settle(position)
   }
 
@@ -163,7 +100,7 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
     resumeAt = performance.now() + stallMs
     stallMs = Math.min(stallMs * 2, timing.maxRetryMs)
     settle(store.position)
-    for (const check of checks.splice(0)) check.resolve()
+    checks.end()
     // What came meanwhile is no reason to try again at once.
     wake = Promise.withResolvers()
   }
@@ -176,16 +113,26 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
   async function closeSession(): Promise<void> {
     const closing = session
     session = undefined
-    await closing?.index.close().catch((err: unknown) => log.warn({ err }, 'the index of files did not close'))
+    const notClosed = (err: unknown) => log.warn({ err }, 'the index of files did not close')
+    await closing?.rounds.close().catch(notClosed)
+    await closing?.index.close().catch(notClosed)
   }
 
   async function idle(): Promise<void> {
-    const next = stalled ? resumeAt : Math.min(auditAt, retryAt, memoryJsonAt, memoryJsonBy)
+    const next = stalled || session === undefined ? resumeAt : session.rounds.nextAt
     // The longest that a timer takes.
     const timer = setTimeout(() => wake.resolve(), Math.min(Math.max(0, next - performance.now()), 2 ** 31 - 1))
     await wake.promise
     clearTimeout(timer)
     wake = Promise.withResolvers()
+  }
+
+  /** While entries are still to be looked at: a look at what there is would say nothing of them. */
+  function stillWriting(): Finding[] {
+    if (!session?.exporter.walking) return []
+    const { memory, skills } = store.counts()
+    const message = `the files are being written: ${session.exporter.walked} of ${memory + skills} entries so far`
+    return [{ checkId: 'files.catching-up', severity: 'info', message, path: init.meshDir }]
   }
 
   function sayTooManySkills(): void {
@@ -214,11 +161,9 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
     })
     try {
       await run()
-      if (session !== undefined && memoryJsonAt !== Number.POSITIVE_INFINITY) {
-        await session.memoryJson
-          ?.write(false)
-          .catch((err: unknown) => log.warn({ err }, 'mesh-memory.json is not up to date'))
-      }
+      await session?.rounds
+        .finishMemoryJson()
+        .catch((err: unknown) => log.warn({ err }, 'mesh-memory.json is not up to date'))
     } finally {
       unsubscribe()
       await closeSession()
@@ -235,16 +180,16 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
       wake.resolve()
       await loop
       const error = new MeshError('STOPPING', 'the file view was stopped')
-      for (const waiter of [...waiters.splice(0), ...checks.splice(0)]) waiter.reject(error)
+      for (const waiter of waiters.splice(0)) waiter.reject(error)
+      checks.end(error)
     },
-    findings: () => findings.list(),
+    findings: () => [...stillWriting(), ...findings.list()],
     async check() {
       throwIfStopping()
-      const check = Promise.withResolvers<void>()
-      checks.push(check)
-      auditAt = 0
+      const checked = checks.wait()
+      session?.rounds.lookNow()
       wake.resolve()
-      await check.promise
+      await checked
     },
     async settled(position) {
       throwIfStopping()

@@ -21,8 +21,16 @@ export interface FileRecord extends Partial<FileStamp> {
 export interface IndexProgress {
   /** Database and settings that the files follow: with others all of them are looked at anew. */
   readonly basis: string
-  /** Feed position up to which every entry's file was seen to. */
+  /** Feed position up to which every commit was seen to, save those that {@link walk} has still to come to. */
   readonly position: number
+  /** Set while entries from before {@link position} are still to be looked at. */
+  readonly walk?: WalkProgress
+}
+
+/** How far a look at every entry has come: so that one that was cut short goes on. */
+export interface WalkProgress {
+  /** The memory that was seen to last, in the order in which the replica lists them. */
+  readonly after?: { readonly scope: Scope; readonly key: string }
 }
 
 /** One change of the index; undefined removes. */
@@ -40,9 +48,10 @@ export type IndexChange =
 export interface FilesIndex {
   progress(): Promise<IndexProgress | undefined>
   files(paths: readonly string[]): Promise<(FileRecord | undefined)[]>
-  eachFile(): AsyncIterable<[path: string, record: FileRecord]>
-  /** Units whose files do not show them, in text form. */
-  todos(): AsyncIterable<string>
+  /** At most `limit` records in order of path, of those after `path`. */
+  filesAfter(path: string, limit: number): Promise<[path: string, record: FileRecord][]>
+  /** Units whose files do not show them, in text form and in its order: at most `limit` of those after `unit`. */
+  todosAfter(unit: string, limit: number): Promise<string[]>
   notes(): AsyncIterable<[unit: string, findings: Finding[]]>
   skillScopes(name: string): Promise<Scope[]>
   /** All or nothing. `sync` forces it to the disk. */
@@ -60,9 +69,9 @@ const SKILL = 'skill/'
 export async function openFilesIndex(path: string): Promise<FilesIndex> {
   const level = await openLevel(path)
 
-  async function* range<V>(prefix: string): AsyncGenerator<[string, V]> {
+  async function* range<V>(prefix: string, { after = '', limit = -1 } = {}): AsyncGenerator<[string, V]> {
     // No key goes on with a higher letter: paths are ASCII, texts come after a slash as JSON or an encoded name.
-    for await (const [key, value] of level.iterator({ gt: prefix, lt: `${prefix}\uffff` })) {
+    for await (const [key, value] of level.iterator({ gt: prefix + after, lt: `${prefix}\uffff`, limit })) {
       yield [key.slice(prefix.length), value as V]
     }
   }
@@ -70,10 +79,8 @@ export async function openFilesIndex(path: string): Promise<FilesIndex> {
   return {
     progress: () => level.get(PROGRESS) as Promise<IndexProgress | undefined>,
     files: (paths) => level.getMany(paths.map((file) => FILE + file)) as Promise<(FileRecord | undefined)[]>,
-    eachFile: () => range<FileRecord>(FILE),
-    async *todos() {
-      for await (const [unit] of range(TODO)) yield unit
-    },
+    filesAfter: (after, limit) => Array.fromAsync(range<FileRecord>(FILE, { after, limit })),
+    todosAfter: async (after, limit) => (await Array.fromAsync(range(TODO, { after, limit }))).map(([unit]) => unit),
     notes: () => range<Finding[]>(NOTES),
     async skillScopes(name) {
       const scopes: Scope[] = []

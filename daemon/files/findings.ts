@@ -5,6 +5,8 @@ import { Obstacle } from './obstacle.ts'
 
 /** Of one kind so many are listed, and the rest counted: a terminal is no place for 10,000. */
 const MAX_LISTED = 100
+/** Of one kind so many are remembered: a stranger may have changed a million files. */
+const MAX_MET = 1000
 
 /** Entries that the replica holds and cannot read. */
 export const UNREADABLE = {
@@ -42,6 +44,8 @@ export interface FileFindings {
 /** @param root the mesh folder, for paths that are relative to it */
 export function createFindings(root: string, log: Logger): FileFindings {
   const met = new Map<string, { finding: Finding; pass: number }>()
+  /** Kinds of which more were met than are remembered, with the pass in which they were. */
+  const beyond = new Map<string, number>()
   const notes = new Map<string, readonly Finding[]>()
   const states = new Map<string, Finding>()
   let stalled: Finding | undefined
@@ -56,8 +60,17 @@ export function createFindings(root: string, log: Logger): FileFindings {
   function meet(finding: Finding & { readonly path: string }): void {
     const path = resolve(root, finding.path)
     const key = `${finding.checkId} ${path}`
+    if (!met.has(key) && countMet(finding.checkId) >= MAX_MET) {
+      beyond.set(finding.checkId, pass)
+      return
+    }
     say(finding, met.has(key))
     met.set(key, { finding: { ...finding, path }, pass })
+  }
+
+  function countMet(checkId: string): number {
+    if (met.size < MAX_MET) return met.size
+    return met.values().reduce((count, { finding }) => count + Number(finding.checkId === checkId), 0)
   }
 
   return {
@@ -94,6 +107,7 @@ export function createFindings(root: string, log: Logger): FileFindings {
     },
     endPass() {
       for (const [key, entry] of met) if (entry.pass < pass) met.delete(key)
+      for (const [checkId, last] of beyond) if (last < pass) beyond.delete(checkId)
     },
     get blocked() {
       return met
@@ -103,7 +117,7 @@ export function createFindings(root: string, log: Logger): FileFindings {
     list() {
       const noted = [...notes.values()].flat().map((finding) => absolute(root, finding))
       const now = stalled === undefined ? [] : [stalled]
-      return shorten([...now, ...states.values(), ...[...met.values()].map(({ finding }) => finding), ...noted])
+      return shorten([...now, ...states.values(), ...[...met.values()].map(({ finding }) => finding), ...noted], beyond)
     },
   }
 }
@@ -112,12 +126,13 @@ function absolute(root: string, finding: Finding): Finding {
   return finding.path === undefined ? finding : { ...finding, path: resolve(root, finding.path) }
 }
 
-function shorten(findings: readonly Finding[]): Finding[] {
+function shorten(findings: readonly Finding[], beyond: ReadonlyMap<string, unknown>): Finding[] {
   return Object.entries(Object.groupBy(findings, ({ checkId }) => checkId)).flatMap(([checkId, all = []]) => {
     const first = all[0]
     if (first === undefined || all.length <= MAX_LISTED) return all
     const { severity } = first
-    return [...all.slice(0, MAX_LISTED), { checkId, severity, message: `and ${all.length - MAX_LISTED} more of these` }]
+    const rest = `${beyond.has(checkId) ? 'at least ' : ''}${all.length - MAX_LISTED}`
+    return [...all.slice(0, MAX_LISTED), { checkId, severity, message: `and ${rest} more of these` }]
   })
 }
 

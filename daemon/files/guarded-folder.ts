@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { constants, type Stats } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises'
+import { constants, type Dirent, type Stats } from 'node:fs'
+import { type FileHandle, lstat, mkdir, open, opendir, rename, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { eachLimited } from './each-limited.ts'
 import { type Fault, Obstacle, obstacleOf } from './obstacle.ts'
@@ -49,8 +49,14 @@ export interface GuardedFolder {
   read(path: string): Promise<Buffer | undefined>
   /** Makes a folder, and those above it, where there is none. */
   make(path: string): Promise<void>
-  /** Names of the folders and files (and of nothing else) in a folder; none where there is no folder. */
-  list(path: string): Promise<{ readonly folders: string[]; readonly files: string[] }>
+  /** What is in a folder, in groups: a million names are too much for memory. Nothing where there is no folder. */
+  list(path: string): AsyncIterable<Listed>
+}
+
+/** Names of folders and files, and of nothing else. */
+export interface Listed {
+  readonly folders: readonly string[]
+  readonly files: readonly string[]
 }
 
 export interface GuardedFolderInit {
@@ -58,12 +64,18 @@ export interface GuardedFolderInit {
   readonly root: string
   /** Whether the root itself is made (its parent must exist) and may be no link; else it is taken as it is. */
   readonly owned: boolean
+  /** Told of a folder that has to be made though it was there a moment ago, and that we did not remove. */
+  readonly onVanished?: (path: string) => void
 }
 
 /** A larger file is nothing that we wrote; it is not read. */
 const MAX_READ_BYTES = 16 * 1024 * 1024
 /** Looks at files at once, as in `reconcile.ts`. */
 const LOOKS = 3
+/** Names read from a folder at once. */
+const LISTED = 500
+/** Folders that are remembered, to notice when they vanish: one a scope, and the few above. */
+const MAX_REMEMBERED = 10_000
 const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
 /** O_NONBLOCK: opening a named pipe must not wait for its other end. */
@@ -71,7 +83,28 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 /** Opens nothing and touches nothing until it is used. */
-export function createGuardedFolder({ root, owned }: GuardedFolderInit): GuardedFolder {
+export function createGuardedFolder({ root, owned, onVanished }: GuardedFolderInit): GuardedFolder {
+  /** Absolute paths of folders that were there. */
+  const seen = new Set<string>()
+
+  function remember(folder: string): void {
+    if (seen.size < MAX_REMEMBERED) seen.add(folder)
+  }
+
+  async function isThere(folder: string): Promise<boolean> {
+    const there = await isFolder(folder)
+    if (there) remember(folder)
+    return there
+  }
+
+  async function makeFolder(folder: string): Promise<boolean> {
+    if (await isThere(folder)) return true
+    if (seen.delete(folder)) onVanished?.(folder)
+    await createFolder(folder)
+    remember(folder)
+    return true
+  }
+
   /** Calls `visit` for each folder above the file, the outermost first, until one is not there. */
   async function eachFolder(path: string, visit: (folder: string) => Promise<boolean>): Promise<boolean> {
     if (owned && !(await visit(root).catch(failEverywhere))) return false
@@ -109,7 +142,7 @@ export function createGuardedFolder({ root, owned }: GuardedFolderInit): Guarded
       }
     },
     async drop(path, isOurs, looks) {
-      if (!(await eachFolder(path, once(looks, isFolder)))) return 'absent'
+      if (!(await eachFolder(path, once(looks, isThere)))) return 'absent'
       const file = join(root, path)
       await remove(temporaryOf(file))
       const found = await readFile(file)
@@ -121,7 +154,7 @@ export function createGuardedFolder({ root, owned }: GuardedFolderInit): Guarded
       return found === undefined ? 'absent' : 'removed'
     },
     async stamps(paths) {
-      const isFolderOnce = once(new Map(), isFolder)
+      const isFolderOnce = once(new Map(), isThere)
       const stamps: (FileStamp | 'blocked' | undefined)[] = []
       await eachLimited([...paths.entries()], LOOKS, async ([i, path]) => {
         try {
@@ -134,20 +167,19 @@ export function createGuardedFolder({ root, owned }: GuardedFolderInit): Guarded
       return stamps
     },
     async read(path) {
-      if (!(await eachFolder(path, isFolder))) return undefined
+      if (!(await eachFolder(path, isThere))) return undefined
       return (await readFile(join(root, path)))?.bytes
     },
     async make(path) {
       await eachFolder(`${path}/`, makeFolder)
     },
-    async list(path) {
-      if (!(await eachFolder(`${path}/`, isFolder))) return { folders: [], files: [] }
-      const found = await readdir(join(root, path), { withFileTypes: true }).catch((error: unknown) => {
-        throw obstacleOf(join(root, path), error)
-      })
-      return {
-        folders: found.filter((entry) => entry.isDirectory()).map(({ name }) => name),
-        files: found.filter((entry) => entry.isFile()).map(({ name }) => name),
+    async *list(path) {
+      if (!(await eachFolder(`${path}/`, isThere))) return
+      const folder = join(root, path)
+      try {
+        yield* inGroups(await opendir(folder, { bufferSize: LISTED }))
+      } catch (error) {
+        throw obstacleOf(folder, error)
       }
     },
   }
@@ -155,6 +187,7 @@ export function createGuardedFolder({ root, owned }: GuardedFolderInit): Guarded
   async function prune(path: string, looks: Looks | undefined): Promise<void> {
     if (path.split('/').length < 3) return
     looks?.delete(join(root, dirname(path)))
+    seen.delete(join(root, dirname(path)))
     // Whatever keeps it (files of others, above all) is a reason to leave it.
     await rmdir(join(root, dirname(path))).catch(() => undefined)
   }
@@ -170,22 +203,32 @@ function once(looks: Looks = new Map(), visit: (folder: string) => Promise<boole
   }
 }
 
+async function* inGroups(entries: AsyncIterable<Dirent>): AsyncGenerator<Listed> {
+  let group = { folders: [] as string[], files: [] as string[] }
+  for await (const entry of entries) {
+    if (entry.isDirectory()) group.folders.push(entry.name)
+    else if (entry.isFile()) group.files.push(entry.name)
+    if (group.folders.length + group.files.length < LISTED) continue
+    yield group
+    group = { folders: [], files: [] }
+  }
+  yield group
+}
+
 /** What is wrong with the root is wrong with all below. */
 function failEverywhere(error: unknown): never {
   const { kind, path, cause } = obstacleOf('', error)
   throw new Obstacle(kind, path, cause, true)
 }
 
-async function makeFolder(folder: string): Promise<boolean> {
-  if (await isFolder(folder)) return true
+async function createFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, FOLDER_MODE)
   } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw obstacleOf(dirname(folder), error)
     // Made by a write beside this one, or by somebody: then it has to be looked at.
-    if (errnoOf(error) === 'EEXIST') return isFolder(folder)
-    throw obstacleOf(dirname(folder), error)
+    await isFolder(folder)
   }
-  return true
 }
 
 /** False where nothing is there. @throws {Obstacle} where something else is */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { basename, dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
@@ -14,8 +15,10 @@ import { shaOf } from './reconcile.ts'
 export const MAX_MEMORY_JSON_ENTRIES = 10_000
 export const MAX_MEMORY_JSON_BYTES = 4_000_000
 
+const PIECE_LENGTH = 64 * 1024
+
 export interface MemoryJsonComponents {
-  readonly store: Pick<EntryStore, 'list' | 'position'>
+  readonly store: Pick<EntryStore, 'list' | 'position' | 'counts' | 'digest'>
   readonly index: FilesIndex
   readonly findings: FileFindings
   readonly log: Logger
@@ -32,6 +35,7 @@ export interface MemoryJson {
 
 interface Rendered {
   readonly bytes: Buffer
+  readonly sha: string
   readonly values: ReadonlyMap<string, JsonValue>
 }
 
@@ -42,11 +46,10 @@ export function createMemoryJson({ store, index, findings, log }: MemoryJsonComp
 
   async function write(force: boolean): Promise<void> {
     const seq = store.position
-    const rendered = await render()
+    const rendered = surelyTooMany() ? undefined : await render()
     findings.state('files.memory-json-too-large', rendered === undefined ? tooLarge(path) : undefined)
     if (rendered === undefined) return
-    const { bytes, values } = rendered
-    const sha = shaOf(bytes)
+    const { bytes, sha, values } = rendered
     const [before] = await index.files([name])
     if (!force && before?.shas[0] === sha && before.open === undefined) return
     const known = before?.shas ?? []
@@ -65,13 +68,18 @@ export function createMemoryJson({ store, index, findings, log }: MemoryJsonComp
     }
   }
 
+  /** Known without reading any: of a million entries nobody should read 10,000 after each put. */
+  function surelyTooMany(): boolean {
+    return store.counts().memory - store.digest([NODE_SCOPE]).items > MAX_MEMORY_JSON_ENTRIES
+  }
+
   /**
    * All scopes but `node`: some of the tools that read this file send on what they find in it, and what is of this node
    * alone may hold secrets. (It stands in `memory/node/`.)
    */
   async function render(): Promise<Rendered | undefined> {
     const values = new Map<string, JsonValue>()
-    const lines: string[] = []
+    const file = createPieces()
     let bytes = 0
     let ambiguous = 0
     for await (const { id, row } of store.list('memory')) {
@@ -83,12 +91,13 @@ export function createMemoryJson({ store, index, findings, log }: MemoryJsonComp
       const line = `${JSON.stringify(key)}: ${JSON.stringify({ value, nodeId: node_id, ts: updated_at })}`
       // Two for the comma and the line break.
       bytes += Buffer.byteLength(line) + 2
-      if (lines.length >= MAX_MEMORY_JSON_ENTRIES || bytes > MAX_MEMORY_JSON_BYTES) return undefined
+      if (values.size >= MAX_MEMORY_JSON_ENTRIES || bytes > MAX_MEMORY_JSON_BYTES) return undefined
+      file.add(values.size === 0 ? `{\n${line}` : `,\n${line}`)
       values.set(key, value)
-      lines.push(line)
     }
     findings.state('files.memory-json-ambiguous', ambiguous === 0 ? undefined : ambiguousNames(ambiguous, path))
-    return { bytes: Buffer.from(lines.length === 0 ? '{}\n' : `{\n${lines.join(',\n')}\n}\n`), values }
+    file.add(values.size === 0 ? '{}\n' : '\n}\n')
+    return { ...file.end(), values }
   }
 
   return {
@@ -100,6 +109,29 @@ export function createMemoryJson({ store, index, findings, log }: MemoryJsonComp
         if (!(error instanceof Obstacle)) throw error
         findings.obstacle(error)
       }
+    },
+  }
+}
+
+/** A text that is encoded and hashed piece by piece: all of it at once would hold everything else up. */
+function createPieces() {
+  const hash = createHash('sha256')
+  const pieces: Buffer[] = []
+  let text = ''
+  const flush = () => {
+    const piece = Buffer.from(text)
+    hash.update(piece)
+    pieces.push(piece)
+    text = ''
+  }
+  return {
+    add(more: string): void {
+      text += more
+      if (text.length >= PIECE_LENGTH) flush()
+    },
+    end(): { bytes: Buffer; sha: string } {
+      flush()
+      return { bytes: Buffer.concat(pieces), sha: hash.digest('base64url') }
     },
   }
 }

@@ -44,14 +44,13 @@ export interface PlanComponents {
 const SCOPE_RANKS = ['mesh', 'federation', 'tenant', 'user', 'node']
 
 /**
- * @param known the entry of a memory, where the caller has just read it
  * @throws {MeshError} what reading the replica throws, save for a damaged entry, which becomes undefined: its file is
  * left as it is
  */
-export async function planUnit(unit: Unit, components: PlanComponents, known?: StoredEntry): Promise<Plan | undefined> {
+export async function planUnit(unit: Unit, components: PlanComponents): Promise<Plan | undefined> {
   try {
     if (unit.kind === 'skill') return await planSkill(unit, components)
-    return planMemory(unit, known ?? (await components.store.get({ ...unit })))
+    return planMemory(unit, await components.store.get({ ...unit }))
   } catch (error) {
     if (isCorrupt(error)) return undefined
     throw error

@@ -22,7 +22,7 @@ export interface ReconcileOptions {
 
 /** Files in work at once. Node works on files with four threads, and one is left for the database. */
 const CONCURRENCY = 3
-/** Up to so many files are forced to the disk one by one; a larger export is repeated anyway where power fails. */
+/** Up to so many files are forced to the disk one by one; of a larger export a look finds what a power cut took. */
 const MAX_SYNCED = 32
 /** While a file is being written, how many contents are taken for ours: crashes may have left any of the last. */
 const MAX_OPEN_SHAS = 3

@@ -22,12 +22,17 @@ export interface FileViewInit {
 
 /** In milliseconds. */
 export interface FileViewTiming {
-  /** Between looks at all files for what somebody changed or removed. */
+  /** Between looks at all files for what somebody changed or removed; a look at very many may itself take longer. */
   readonly auditMs: number
+  /** How long who asks for a look waits for it. */
+  readonly maxCheckMs: number
   /** Before what could not be written is tried again; twice as long after each failure, up to {@link maxRetryMs}. */
   readonly retryMs: number
   readonly maxRetryMs: number
-  /** How long there must be no new memory before `mesh-memory.json` is written, and how long that may be put off. */
+  /**
+   * How long there must be no new memory before `mesh-memory.json` is written, and how long that may be put off; longer
+   * where writing it takes long.
+   */
   readonly memoryJsonMs: number
   readonly maxMemoryJsonMs: number
 }
@@ -39,7 +44,10 @@ export interface FileView {
   /** Ends after the group of files in work. Idempotent, also before {@link start}. */
   stop(): Promise<void>
   findings(): Finding[]
-  /** Looks at all files now, so that {@link findings} is up to date. @throws {MeshError} `STOPPING` */
+  /**
+   * Looks at all files now, so that {@link findings} is up to date. Where that takes too long it goes on afterwards, and
+   * one of the findings says so. @throws {MeshError} `STOPPING`
+   */
   check(): Promise<void>
   /**
    * Resolves when the files show every commit up to a feed position; what could not be written stands in
@@ -50,6 +58,7 @@ export interface FileView {
 
 export const DEFAULT_TIMING: FileViewTiming = {
   auditMs: 60_000,
+  maxCheckMs: 3_000,
   retryMs: 1_000,
   maxRetryMs: 60_000,
   memoryJsonMs: 500,

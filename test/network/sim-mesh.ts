@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EntryId } from '../../crdt/entry/index.ts'
-import { createReplica, type DocumentWorkers, openReplica, type Replica } from '../../crdt/replica/index.ts'
+import {
+  type ApplyOutcome,
+  createReplica,
+  type DocumentWorkers,
+  openReplica,
+  type Replica,
+} from '../../crdt/replica/index.ts'
 import { createSigner, type Signer } from '../../crdt/signing.ts'
 import { peerIdFromSeed } from '../../transports/libp2p/index.ts'
 import { meshIdOf, type RosterRecord, rosterWrite, signRecord } from '../../transports/roster/index.ts'
@@ -24,7 +30,15 @@ export interface SimNode {
   mesh: MeshService
 }
 
-/** Members whose roster is equal from the beginning, on one {@link SimNetwork}. */
+/** What is not as usual in a simulated mesh. */
+export interface SimInit {
+  /** A node that the others do not know as a member before {@link SimMesh.admit}. */
+  readonly late?: string
+  /** Entries that one of the nodes refuses, as one of another version might. */
+  readonly refuses?: { readonly node: string; readonly key: string }
+}
+
+/** Members whose roster is equal from the beginning, but for a late one, on one {@link SimNetwork}. */
 export class SimMesh {
   readonly network: SimNetwork
   readonly random: SeededRandom
@@ -33,8 +47,13 @@ export class SimMesh {
   readonly #workers: DocumentWorkers
   readonly #seeds: readonly Uint8Array[]
   readonly #skews: readonly number[]
+  readonly #init: SimInit
+  #unknown: readonly RosterRecord[] = []
 
-  private constructor(init: { seed: number; names: readonly string[]; folder: string; workers: DocumentWorkers }) {
+  private constructor(
+    init: { seed: number; names: readonly string[]; folder: string; workers: DocumentWorkers } & SimInit,
+  ) {
+    this.#init = init
     this.random = new SeededRandom(init.seed)
     this.network = new SimNetwork(this.random, new Activity())
     this.#folder = init.folder
@@ -45,14 +64,22 @@ export class SimMesh {
   }
 
   /** @param seed drives everything: equal seeds, equal runs */
-  static async create(seed: number, names: readonly string[], workers: DocumentWorkers): Promise<SimMesh> {
+  static async create(
+    seed: number,
+    names: readonly string[],
+    workers: DocumentWorkers,
+    init: SimInit = {},
+  ): Promise<SimMesh> {
     // In memory where the system has such a folder: the disk is not what is tested here.
     const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sim-mesh-'))
-    const sim = new SimMesh({ seed, names, folder, workers })
+    const sim = new SimMesh({ ...init, seed, names, folder, workers })
     const records = rosterOf(names, sim.#seeds.map(createSigner))
     const meshId = meshIdOf(records[0] as RosterRecord)
+    const late = init.late === undefined ? records.length : names.indexOf(init.late)
+    sim.#unknown = records.slice(late)
     for (const [i, name] of names.entries()) {
-      await createReplica(join(folder, name), { meshId, records: records.map(rosterWrite) })
+      const known = name === init.late ? records : records.slice(0, late)
+      await createReplica(join(folder, name), { meshId, records: known.map(rosterWrite) })
       sim.nodes.push(await sim.#open(i, name))
     }
     for (const [a, b] of sim.pairs()) await sim.network.link(a.peer, b.peer, true)
@@ -64,11 +91,37 @@ export class SimMesh {
   }
 
   /** Stops a node and starts it again on what it had stored, as after a crash between two commits. */
-  async restart(index: number): Promise<void> {
+  restart(index: number): Promise<void> {
+    return this.#whileStopped(index, async () => {})
+  }
+
+  /** Copies what a node has stored, while it is stopped. */
+  backUp(index: number): Promise<void> {
+    return this.#whileStopped(index, (folder) => cp(folder, `${folder}.kept`, { recursive: true, force: true }))
+  }
+
+  /** Starts a node again on the copy that was made of it: it has forgotten what it did since. */
+  restore(index: number): Promise<void> {
+    return this.#whileStopped(index, async (folder) => {
+      await rm(folder, { recursive: true })
+      await cp(`${folder}.kept`, folder, { recursive: true })
+    })
+  }
+
+  /** The founder makes the late node a member. */
+  async admit(): Promise<void> {
+    const [founder] = this.nodes as [SimNode]
+    await founder.replica.side.write(this.#unknown.map(rosterWrite))
+    // A roster is read at the start.
+    await this.restart(0)
+  }
+
+  async #whileStopped(index: number, act: (folder: string) => Promise<void>): Promise<void> {
     const node = this.nodes[index] as SimNode
     for (const other of this.nodes) if (other !== node) await this.network.link(node.peer, other.peer, false)
     await node.mesh.stop()
     await node.replica.close()
+    await act(join(this.#folder, node.name))
     this.nodes[index] = await this.#open(index, node.name)
     for (const other of this.nodes) if (other !== node) await this.network.link(node.peer, other.peer, true)
   }
@@ -91,8 +144,11 @@ export class SimMesh {
       { path: join(this.#folder, name) },
     )
     const side = activity.watch(opened.side)
-    const replica = new Proxy(activity.watch(opened), {
-      get: (target, property) => (property === 'side' ? side : Reflect.get(target, property)),
+    const watched = activity.watch(opened)
+    const { refuses } = this.#init
+    const picky = refuses?.node === name ? { apply: refusing(watched, refuses.key) } : {}
+    const replica = new Proxy(watched, {
+      get: (target, property) => Reflect.get({ side, ...picky }, property) ?? Reflect.get(target, property),
     })
     const peer = peerIdFromSeed(seed)
     const mesh = await createMesh(
@@ -110,6 +166,20 @@ export class SimMesh {
     )
     await mesh.start()
     return { name, peer, replica, mesh }
+  }
+}
+
+/** Takes in all but the entries with one key. */
+function refusing(replica: Replica, key: string): Replica['apply'] {
+  return async (transfers, via) => {
+    const outcomes = await replica.apply(
+      transfers.filter(({ id }) => id.key !== key),
+      via,
+    )
+    return transfers.map(({ id }): ApplyOutcome => {
+      if (id.key === key) return { id, outcome: 'refused', code: 'CHANGE_UNSIGNED', message: 'not wanted here' }
+      return outcomes.shift() as ApplyOutcome
+    })
   }
 }
 

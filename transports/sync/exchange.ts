@@ -1,60 +1,73 @@
-import { describeEntry, type EntryId } from '../../crdt/entry/index.ts'
+import { describeEntry } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
-import type { ApplyOutcome, Replica, Transfer } from '../../crdt/replica/index.ts'
+import type { ApplyOutcome, Transfer } from '../../crdt/replica/index.ts'
+import { type EntryPart, MAX_PARTS } from './frames.ts'
 import type { Link } from './link.ts'
-import { type EntryPart, type Held, MAX_HELD, MAX_PARTS } from './wire.ts'
+import { createPacer } from './pacer.ts'
+import { type Held, MAX_HELD } from './wire.ts'
 
 /** Entries are gathered into frames of about this many bytes: large sends are what a stream is fast at. */
 const FRAME_BYTES = 256 * 1024
-/** Changes and signatures of one entry, over all its frames: at most this many bytes, so that they fit in memory. */
+/** Chunks and signatures of one entry, over all its frames: at most this many bytes, so that they fit in memory. */
 const MAX_ENTRY_BYTES = 64 * 1024 * 1024
 
 /** Counts what goes over while it goes. */
 export interface ExchangeCounts {
   sent: number
   received: number
+  /** How many are to go over in this pass, both ways; undefined while nobody knows. */
+  expected: number | undefined
 }
 
 export interface ExchangeComponents {
-  readonly replica: Pick<Replica, 'transfer'>
   /** Takes in what the peer sent; tells what became of it. */
   readonly take: (transfers: readonly Transfer[]) => Promise<readonly ApplyOutcome[]>
+  readonly counts: ExchangeCounts
   /** Called when counts have moved. */
   readonly onProgress: () => void
+}
+
+/** What this side sends in an exchange. */
+export interface Offer {
+  readonly transfers: AsyncIterable<Transfer>
+  /** How many of them the peer will find not to fit, as far as this side knows. */
+  readonly unfit: number
 }
 
 /**
  * Both sides send entries at once, each until its `end`. Then each says what it could not take or send, so that both
  * know whether they are equal now. Returns that of both together.
  */
-export async function exchange(
-  components: ExchangeComponents,
-  link: Link,
-  offered: Iterable<EntryId> | AsyncIterable<EntryId>,
-  counts: ExchangeCounts,
-): Promise<Held> {
+export async function exchange(components: ExchangeComponents, link: Link, offer: Offer): Promise<Held> {
   // Sending must not wait for receiving, nor the other way round: two full streams would wait for each other.
   const [{ sent, unsent }, ours] = await Promise.all([
-    sendEntries(components, link, offered, counts),
-    receiveEntries(components, link, counts),
+    sendEntries(components, link, offer.transfers),
+    receiveEntries(components, link),
   ])
   const refused = ours.filter(({ outcome }) => outcome === 'refused').map(({ id }) => id)
-  const open = unsent + ours.filter(({ outcome }) => outcome === 'incomplete').length
+  const isUnfit = (one: ApplyOutcome) => one.outcome === 'incomplete' && one.code === 'CHANGE_INCOMPLETE'
+  const unfit = offer.unfit + ours.filter(isUnfit).length
+  const incomplete = unsent + ours.filter((one) => one.outcome === 'incomplete' && !isUnfit(one)).length
   const [theirs] = await Promise.all([
-    link.expect('held'),
-    link.send({ type: 'held', refused: refused.slice(0, MAX_HELD), incomplete: open }),
+    // What the peer sends meanwhile and this are one answer to what this side has sent.
+    link.answer('held'),
+    link.send({ type: 'held', refused: refused.slice(0, MAX_HELD), incomplete, unfit }),
   ])
   // Only what was offered: about other entries the peer has nothing to say.
   const theirRefusals = theirs.refused.filter((id) => sent.has(describeEntry(id)))
-  return { refused: [...refused, ...theirRefusals], incomplete: open + theirs.incomplete }
+  return {
+    refused: [...refused, ...theirRefusals],
+    incomplete: incomplete + theirs.incomplete,
+    unfit: unfit + theirs.unfit,
+  }
 }
 
 async function sendEntries(
-  { replica, onProgress }: ExchangeComponents,
+  { counts, onProgress }: ExchangeComponents,
   link: Link,
-  offered: Iterable<EntryId> | AsyncIterable<EntryId>,
-  counts: ExchangeCounts,
+  transfers: AsyncIterable<Transfer>,
 ): Promise<{ sent: ReadonlySet<string>; unsent: number }> {
+  const pause = createPacer()
   const sent = new Set<string>()
   let frame: EntryPart[] = []
   let bytes = 0
@@ -68,15 +81,14 @@ async function sendEntries(
     counts.sent += entries.filter(({ more }) => !more).length
     onProgress()
   }
-  for await (const id of offered) {
-    const transfer = await replica.transfer(id)
-    if (transfer === undefined) continue
+  for await (const transfer of transfers) {
+    await pause()
     if (sizeOf(transfer) > MAX_ENTRY_BYTES) {
       // Its neighbours must not wait for it.
       unsent++
       continue
     }
-    sent.add(describeEntry(id))
+    sent.add(describeEntry(transfer.id))
     for (const part of split(transfer)) {
       frame.push(part)
       bytes += sizeOf(part)
@@ -88,11 +100,7 @@ async function sendEntries(
   return { sent, unsent }
 }
 
-async function receiveEntries(
-  { take, onProgress }: ExchangeComponents,
-  link: Link,
-  counts: ExchangeCounts,
-): Promise<ApplyOutcome[]> {
+async function receiveEntries({ take, counts, onProgress }: ExchangeComponents, link: Link): Promise<ApplyOutcome[]> {
   const outcomes: ApplyOutcome[] = []
   const assembler = new Assembler()
   for (;;) {
@@ -105,26 +113,26 @@ async function receiveEntries(
   }
 }
 
-/** An entry in parts that each fit a frame: of a long history first the changes, then the signatures. */
-export function split({ id, changes, signatures }: Transfer): EntryPart[] {
+/** An entry in parts that each fit a frame: of a long history first the chunks, then the signatures. */
+export function split({ id, chunks, signatures }: Transfer): EntryPart[] {
   const parts: EntryPart[] = []
   let some: Uint8Array[] = []
   let bytes = 0
-  for (const change of changes) {
-    if (bytes > 0 && bytes + change.length > FRAME_BYTES) {
-      parts.push({ id, changes: some, signatures: NONE, more: true })
+  for (const chunk of chunks) {
+    if (bytes > 0 && bytes + chunk.length > FRAME_BYTES) {
+      parts.push({ id, chunks: some, signatures: NONE, more: true })
       some = []
       bytes = 0
     }
-    some.push(change)
-    bytes += change.length
+    some.push(chunk)
+    bytes += chunk.length
   }
   let from = 0
   for (; signatures.length - from > FRAME_BYTES; from += FRAME_BYTES) {
-    parts.push({ id, changes: some, signatures: signatures.subarray(from, from + FRAME_BYTES), more: true })
+    parts.push({ id, chunks: some, signatures: signatures.subarray(from, from + FRAME_BYTES), more: true })
     some = []
   }
-  parts.push({ id, changes: some, signatures: signatures.subarray(from), more: false })
+  parts.push({ id, chunks: some, signatures: signatures.subarray(from), more: false })
   return parts
 }
 
@@ -149,12 +157,12 @@ export class Assembler {
     this.#bytes = 0
     return {
       id,
-      changes: parts.flatMap(({ changes }) => changes),
+      chunks: parts.flatMap(({ chunks }) => chunks),
       signatures: Buffer.concat(parts.map(({ signatures }) => signatures)),
     }
   }
 }
 
-function sizeOf({ id, changes, signatures }: Transfer): number {
-  return changes.reduce((sum, change) => sum + change.length, id.key.length + signatures.length + 16)
+function sizeOf({ id, chunks, signatures }: Transfer): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, id.key.length + signatures.length + 16)
 }

@@ -13,7 +13,7 @@ type Of<T extends MessageType> = Extract<Message, { type: T }>
 export interface Traffic {
   bytesSent: number
   bytesReceived: number
-  /** How often this side waited for an answer to what it had sent. */
+  /** How often this side had to wait for an answer to what it had said before it could go on. */
   roundTrips: number
 }
 
@@ -24,7 +24,6 @@ export class Link {
   readonly #channel: Channel
   readonly #frames: AsyncIterator<Uint8Array>
   readonly #silenceMs: number
-  #owed = false
   #sent = 0
   #taken = 0
 
@@ -39,7 +38,6 @@ export class Link {
   async send(message: Message): Promise<void> {
     const frame = encodeMessage(this.#sent++, message)
     this.traffic.bytesSent += frame.length + FRAME_HEADER_BYTES
-    this.#owed = true
     await this.#inTime(this.#channel.send(frame))
   }
 
@@ -48,8 +46,6 @@ export class Link {
    * @throws {MeshError} `PEER_SILENT`, `MESSAGE_INVALID`, `MESSAGE_UNEXPECTED`, what the peer refused, or the channel's
    */
   async receive<T extends MessageType>(...types: readonly T[]): Promise<Of<T> | undefined> {
-    if (this.#owed) this.traffic.roundTrips++
-    this.#owed = false
     return this.#read(await this.#nextFrame(), types, true)
   }
 
@@ -77,6 +73,12 @@ export class Link {
     const message = await this.receive(...types)
     if (message === undefined) throw new MeshError('CHANNEL_CLOSED', 'the peer closed before it had answered')
     return message
+  }
+
+  /** As {@link expect}, for an answer to what was just sent: counts as a round trip. */
+  answer<T extends MessageType>(...types: readonly T[]): Promise<Of<T>> {
+    this.traffic.roundTrips++
+    return this.expect(...types)
   }
 
   close(): Promise<void> {

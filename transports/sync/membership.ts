@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { MeshError } from '../../crdt/errors.ts'
 import type { Commit, Replica } from '../../crdt/replica/index.ts'
 import type { Signer } from '../../crdt/signing.ts'
@@ -12,13 +13,15 @@ import { CloneWatch, type Introduction } from './hello.ts'
 import { Link } from './link.ts'
 import { Peer } from './peer.ts'
 import { CHECKPOINTS_NAMESPACE, PeerMemory } from './peer-memory.ts'
-import { MAX_ADDRESSES, MAX_BOOK, PROTOCOLS } from './wire.ts'
+import { MAX_ADDRESSES, MAX_BOOK, PEER_TAG_BYTES, PROTOCOLS } from './wire.ts'
 
 /** Side records that hold for one mesh only. */
 export const MESH_NAMESPACES = [ROSTER_NAMESPACE, INVITATIONS_NAMESPACE, CHECKPOINTS_NAMESPACE, ADDRESSES_NAMESPACE]
 
-/** Connected peers that a commit is pushed to at once; the rest get it from these, or when they reconcile. */
+/** Connected peers that a commit of this node is pushed to; the rest get it from these, or when they reconcile. */
 const MAX_PUSHED = 16
+/** Connected peers that another's commit is passed on to, of those whom its sender did not reach. */
+const MAX_PASSED_ON = 3
 
 export interface MembershipComponents {
   readonly replica: Replica
@@ -123,8 +126,28 @@ export class Membership {
   }
 
   onCommits(commits: readonly Commit[]): void {
-    let pushed = 0
-    for (const peer of this.#peers.values()) peer.onCommits(commits, pushed++ < MAX_PUSHED)
+    const told = new Set(this.#told())
+    const next = new Map<PeerId | undefined, ReadonlySet<PeerId>>()
+    for (const { via } of commits) if (via !== undefined) next.set(via as PeerId, this.#beyond(via as PeerId))
+    for (const peer of this.#peers.values()) {
+      peer.onCommits(commits, ({ via }) =>
+        via === undefined ? told.has(tagOf(peer.id)) : next.get(via as PeerId)?.has(peer.id) === true,
+      )
+    }
+  }
+
+  /** Tags of the connected peers that this node pushes its own commits to. */
+  #told(): readonly string[] {
+    return [...this.#peers.keys()].slice(0, MAX_PUSHED).map(tagOf)
+  }
+
+  /** Some connected peers that the sender of a push did not send it to. */
+  #beyond(sender: PeerId): ReadonlySet<PeerId> {
+    const reached = new Set(this.#peers.get(sender)?.told)
+    const others = [...this.#peers.keys()].filter((peer) => peer !== sender && !reached.has(tagOf(peer)))
+    // From a place of this node's own: senders' peers are many, and each should be reached by somebody.
+    const from = Number.parseInt(tagOf(this.#components.transport.self), 16) % Math.max(1, others.length)
+    return new Set([...others.slice(from), ...others.slice(0, from)].slice(0, MAX_PASSED_ON))
   }
 
   status(): PeerStatus[] {
@@ -206,6 +229,7 @@ export class Membership {
         introduce: () => this.#introduce(id),
         onHello: (peer, hello) => this.#onHello(peer, hello),
         nameOf: (peer) => this.nameOf(peer),
+        told: () => this.#told(),
       },
       id,
     )
@@ -321,4 +345,5 @@ export class Membership {
 }
 
 const peerOf = (key: string) => peerIdFromPublicKey(Buffer.from(key, 'hex'))
+const tagOf = (peer: PeerId) => hash('sha256', peer).slice(0, 2 * PEER_TAG_BYTES)
 const keyOf = (peer: PeerId) => Buffer.from(publicKeyOf(peer)).toString('hex')

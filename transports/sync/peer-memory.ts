@@ -17,7 +17,8 @@ const FIRST_RETRY_MS = 60_000
 const LONGEST_RETRY_MS = 24 * 3600 * 1000
 
 interface Checkpoint {
-  /** The peer's database: another one makes this worthless. */
+  /** Both databases: with another one on either side this is worthless. */
+  readonly ownDatabase: string
   readonly database: string
   readonly mine: number
   readonly theirs: number
@@ -29,7 +30,7 @@ interface Retry {
 }
 
 export interface PeerMemoryComponents {
-  readonly replica: Pick<Replica, 'get' | 'apply' | 'meshId' | 'position' | 'digest'>
+  readonly replica: Pick<Replica, 'get' | 'apply' | 'meshId' | 'databaseId' | 'position' | 'digest'>
   readonly side: SideStore
   readonly log: Log
   /** Unix milliseconds. */
@@ -55,8 +56,8 @@ export class PeerMemory {
   static async load(components: PeerMemoryComponents, peer: PeerId): Promise<PeerMemory> {
     const stored = await components.side.get(CHECKPOINTS_NAMESPACE, peer)
     if (stored === undefined) return new PeerMemory(components, peer, undefined)
-    const [database, mine, theirs] = decode(stored) as [string, number, number]
-    return new PeerMemory(components, peer, { database, mine, theirs })
+    const [ownDatabase, database, mine, theirs] = decode(stored) as [string, string, number, number]
+    return new PeerMemory(components, peer, { ownDatabase, database, mine, theirs })
   }
 
   /** Entries from this peer that wait to be tried again. */
@@ -79,21 +80,32 @@ export class PeerMemory {
     // Another roster is other rules: what was refused may pass now.
     if (rosterVersion !== this.#rosterVersion) this.#leftOut.clear()
     this.#rosterVersion = rosterVersion
-    const left = await this.#stillLeftOut()
+    const left = await this.itemsLeftOut()
     const { replica } = this.#components
     const digest = replica.digest()
     const sum = digest.digest.slice()
     for (const item of left) subtractFrom(sum, item)
     const at = replica.position
-    const known = this.#checkpoint?.database === this.#database && this.#checkpoint.mine <= at
-    const checkpoint = known && this.#checkpoint !== undefined ? this.#checkpoint : { mine: 0, theirs: 0 }
     return {
       at,
       digest: sum,
       items: digest.items - left.length,
       roster: rosterVersion,
-      checkpoint: [checkpoint.mine, checkpoint.theirs],
+      checkpoint: this.#validCheckpoint(at),
     }
+  }
+
+  /** The positions of the checkpoint; zeros where either side's database is another one now, or was rolled back. */
+  #validCheckpoint(at: number): readonly [mine: number, theirs: number] {
+    const kept = this.#checkpoint
+    const { databaseId } = this.#components.replica
+    const isValid = kept?.ownDatabase === databaseId && kept.database === this.#database && kept.mine <= at
+    return isValid ? [kept.mine, kept.theirs] : [0, 0]
+  }
+
+  /** Whether one of the two refuses an entry, as far as was known when the pass began. */
+  isLeftOut(id: EntryId): boolean {
+    return this.#leftOut.has(nameOf(id))
   }
 
   /** Whether an item takes part in reconciling with the peer. */
@@ -104,8 +116,9 @@ export class PeerMemory {
 
   /** Remembers, durably, the positions at which both were proven equal. */
   async proveEqual(mine: number, theirs: number): Promise<void> {
-    this.#checkpoint = { database: this.#database, mine, theirs }
-    const value = encode([this.#database, mine, theirs])
+    const ownDatabase = this.#components.replica.databaseId
+    this.#checkpoint = { ownDatabase, database: this.#database, mine, theirs }
+    const value = encode([ownDatabase, this.#database, mine, theirs])
     await this.#components.side.write([{ namespace: CHECKPOINTS_NAMESPACE, key: this.#peer, value }])
   }
 
@@ -156,7 +169,7 @@ export class PeerMemory {
   }
 
   /** Items that are left out still; forgets those whose entry has changed. */
-  async #stillLeftOut(): Promise<Uint8Array[]> {
+  async itemsLeftOut(): Promise<Uint8Array[]> {
     const items: Uint8Array[] = []
     for (const [name, left] of this.#leftOut) {
       const item = await this.#itemOf(left.id)

@@ -5,11 +5,13 @@ import type { Clock } from '../clock.ts'
 import type { Log } from '../libp2p/index.ts'
 import type { LongWorkOptions, PeerSyncReport } from '../mesh.ts'
 import type { Channel, PeerId, Transport } from '../transport.ts'
+import type { ExchangeCounts } from './exchange.ts'
 import type { Introduction } from './hello.ts'
 import { Link } from './link.ts'
+import type { SessionComponents } from './pass.ts'
 import type { PeerMemory } from './peer-memory.ts'
 import { Pusher, receivePushes } from './push.ts'
-import { initiate, respond, type SessionComponents } from './session.ts'
+import { initiate, respond } from './session.ts'
 import { PROTOCOLS } from './wire.ts'
 
 /** Wait before a gap is repaired, so that a burst of lost pushes makes one session. Milliseconds. */
@@ -32,6 +34,8 @@ export interface PeerComponents {
   /** What the peer said of itself. */
   readonly onHello: (peer: PeerId, hello: Introduction) => Promise<void>
   readonly nameOf: (peer: PeerId) => string
+  /** Tags of the peers that this node pushes to. */
+  readonly told: () => readonly string[]
 }
 
 /** One connected member: introduction, sessions, pushes. Ends with the connection. */
@@ -50,13 +54,16 @@ export class Peer {
   /** Something was committed, not by way of this peer, since the last stand that a session began from. */
   #changed = true
   #proven = false
+  /** Tags of the peers that it pushes to, as its latest push said. */
+  told: readonly string[] = []
   lastSync: number | null = null
   lastError: string | null = null
 
   constructor(components: PeerComponents, id: PeerId) {
     this.id = id
     this.#components = components
-    this.#pusher = new Pusher({ connect: () => this.#open(PROTOCOLS.push), onGap: () => this.repairSoon() })
+    const { told } = components
+    this.#pusher = new Pusher({ connect: () => this.#open(PROTOCOLS.push), told, onGap: () => this.repairSoon() })
   }
 
   /** Whether both were proven equal and nothing was committed here since. */
@@ -73,12 +80,12 @@ export class Peer {
     return this.#components.transport.self < this.id
   }
 
-  /** Tells the peer of commits that did not come from it. */
-  onCommits(commits: readonly Commit[], push: boolean): void {
+  /** Takes note of commits, and pushes those that `isForIt` says to. What came from the peer is nothing new to it. */
+  onCommits(commits: readonly Commit[], isForIt: (commit: Commit) => boolean): void {
     const news = commits.filter(({ id, via }) => id.scope !== NODE_SCOPE && via !== this.id)
     if (news.length === 0) return
     this.#changed = true
-    if (push) this.#pusher.push(news)
+    this.#pusher.push(news.filter(isForIt))
   }
 
   /** Reconciles now. A call during a session waits for it and begins another. */
@@ -128,7 +135,7 @@ export class Peer {
     try {
       this.#ended(
         await respond(
-          this.#sessionComponents({ sent: 0, received: 0 }, () => {}),
+          this.#sessionComponents({ sent: 0, received: 0, expected: undefined }, () => {}),
           link,
         ),
         null,
@@ -148,7 +155,10 @@ export class Peer {
     // One is enough; another means that the peer has lost the one before.
     this.#inboundPush?.abort(new MeshError('CHANNEL_CLOSED', 'the peer has opened another'))
     this.#inboundPush = channel
-    return receivePushes(new Link(channel), this.#components.memory, () => this.repairSoon())
+    const onTold = (told: readonly string[]) => {
+      this.told = told
+    }
+    return receivePushes(new Link(channel), this.#components.memory, { onTold, onGap: () => this.repairSoon() })
   }
 
   async close(): Promise<void> {
@@ -178,7 +188,7 @@ export class Peer {
 
   async #runSession({ signal, onProgress }: LongWorkOptions): Promise<PeerSyncReport> {
     const began = this.#components.clock.now()
-    const counts = { sent: 0, received: 0 }
+    const counts: ExchangeCounts = { sent: 0, received: 0, expected: undefined }
     let link: Link | undefined
     let error: unknown
     const giveUp = () => link?.abort(signal?.reason as Error)
@@ -187,7 +197,11 @@ export class Peer {
       signal?.addEventListener('abort', giveUp)
       await this.greet()
       link = await this.#open(PROTOCOLS.session)
-      const say = () => onProgress?.({ phase: 'entries', peer: this.#name, done: counts.sent + counts.received })
+      const say = () => {
+        const { sent, received, expected: total } = counts
+        const done = sent + received
+        onProgress?.({ phase: 'entries', peer: this.#name, done, ...(total === undefined ? {} : { total }) })
+      }
       await initiate(this.#sessionComponents(counts, say), link)
     } catch (failure) {
       error = failure

@@ -1,9 +1,9 @@
 import { NODE_SCOPE } from '../../crdt/entry/index.ts'
-import { type Commit, packSignatures } from '../../crdt/replica/index.ts'
+import { type Commit, packOffered } from '../../crdt/replica/index.ts'
 import { Assembler, split } from './exchange.ts'
+import type { EntryPart } from './frames.ts'
 import type { Link } from './link.ts'
 import type { PeerMemory } from './peer-memory.ts'
-import type { EntryPart } from './wire.ts'
 
 /** Bytes that wait for one peer. Beyond it the backlog is dropped: reconciling is cheaper than so long a queue. */
 const MAX_BACKLOG_BYTES = 8 * 1024 * 1024
@@ -14,6 +14,8 @@ const FRAME_BYTES = 256 * 1024
 export interface PusherInit {
   /** Opens the channel; called when there is something to send. */
   readonly connect: () => Promise<Link>
+  /** Tags of the peers that the sender pushes to. */
+  readonly told: () => readonly string[]
   /** Called when commits were dropped or lost: the peer must be reconciled with. */
   readonly onGap: () => void
 }
@@ -34,7 +36,7 @@ export class Pusher {
   push(commits: readonly Commit[]): void {
     for (const { id, changes, signatures } of commits) {
       if (id.scope === NODE_SCOPE) continue
-      const parts = split({ id, changes, signatures: packSignatures(signatures) })
+      const parts = split({ id, chunks: changes, signatures: packOffered(signatures) })
       this.#backlog.push(...parts)
       this.#bytes += sizeOf(parts)
     }
@@ -52,7 +54,9 @@ export class Pusher {
     this.#running = true
     try {
       this.#link ??= await this.#init.connect()
-      while (this.#backlog.length > 0) await this.#link.send({ type: 'entries', entries: this.#nextFrame() })
+      while (this.#backlog.length > 0) {
+        await this.#link.send({ type: 'push', entries: this.#nextFrame(), told: this.#init.told() })
+      }
     } catch {
       // The connection is going, or the peer does not take pushes: repair is by reconciling.
       this.#link = undefined
@@ -79,12 +83,20 @@ export class Pusher {
   }
 }
 
-/** Takes in what a peer pushes until it closes. `onGap` is called for what builds on changes that are not here. */
-export async function receivePushes(link: Link, memory: PeerMemory, onGap: () => void): Promise<void> {
+export interface PushHandlers {
+  /** Called before commits are taken in, with the tags of the peers that the sender pushes them to. */
+  readonly onTold: (told: readonly string[]) => void
+  /** Called for what builds on changes that are not here. */
+  readonly onGap: () => void
+}
+
+/** Takes in what a peer pushes until it closes. */
+export async function receivePushes(link: Link, memory: PeerMemory, { onTold, onGap }: PushHandlers): Promise<void> {
   const assembler = new Assembler()
   for (;;) {
-    const message = await link.receiveIdle('entries')
+    const message = await link.receiveIdle('push')
     if (message === undefined) return
+    onTold(message.told)
     const transfers = message.entries.flatMap((part) => assembler.add(part) ?? [])
     const outcomes = await memory.take(transfers)
     if (outcomes.some(({ outcome }) => outcome === 'incomplete' || outcome === 'refused')) onGap()
@@ -93,7 +105,7 @@ export async function receivePushes(link: Link, memory: PeerMemory, onGap: () =>
 
 function sizeOf(parts: readonly EntryPart[]): number {
   return parts.reduce(
-    (sum, { id, changes }) => sum + id.key.length + 160 + changes.reduce((all, c) => all + c.length, 0),
+    (sum, { id, chunks }) => sum + id.key.length + 160 + chunks.reduce((all, c) => all + c.length, 0),
     0,
   )
 }

@@ -1,7 +1,8 @@
 import { decode, encode } from 'cborg'
 import { type EntryId, parseEntryId } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
-import type { Transfer } from '../../crdt/replica/index.ts'
+import { WINDOWS, type Window } from '../../crdt/summary/index.ts'
+import { decodeEntries, type EntryPart, encodeEntries } from './frames.ts'
 
 /**
  * Messages between two members, each one frame: a CBOR array of its number on the channel, its
@@ -11,16 +12,14 @@ import type { Transfer } from '../../crdt/replica/index.ts'
 export const PROTOCOLS = {
   hello: '/openclaw-mesh/hello/1',
   roster: '/openclaw-mesh/roster/1',
-  session: '/openclaw-mesh/session/1',
-  push: '/openclaw-mesh/push/1',
+  session: '/openclaw-mesh/session/2',
+  push: '/openclaw-mesh/push/2',
   join: '/openclaw-mesh/join/1',
 } as const
 
 // A frame of 4 MiB could hold hundreds of thousands of small things, each of which costs more than its bytes. So lists
 // are bounded before anything is made of them.
 
-/** Entries, or parts of entries, in a frame. */
-export const MAX_PARTS = 4_096
 /** Roster records in a frame: more than a log holds, and verified in 0.2 s. */
 export const MAX_RECORDS = 3_000
 /** Refused entries that are named; of more the next pass tells. */
@@ -42,6 +41,12 @@ export interface Stand {
   readonly checkpoint: readonly [mine: number, theirs: number]
 }
 
+/** Peers that a push says it goes to as well. */
+export const MAX_TOLD = 64
+/** A peer's tag in a push: the first bytes of SHA-256 of its peer id, as hex. */
+export const PEER_TAG_BYTES = 4
+const PEER_TAG = /.{8}/g
+
 /** From which start of a daemon somebody speaks; see `CloneWatch`. */
 export interface Presence {
   /** Random for each start of the process, 16 hex characters. */
@@ -50,12 +55,22 @@ export interface Presence {
   readonly cloned: boolean
 }
 
+/** How the initiator wants a pass to go, by what the passes before came to. */
+export interface Manner {
+  /** Which window of the items symbols are of: the next one after one in which two items shared an id. */
+  readonly window: Window
+  /** Whether entries that both have in different versions travel whole: parts did not fit. */
+  readonly whole: boolean
+}
+
 /** What one side did with the entries that it was sent. */
 export interface Held {
   /** Entries refused by rule. */
   readonly refused: readonly EntryId[]
   /** Entries that could not be opened now and are asked for again later. */
   readonly incomplete: number
+  /** Entries of which only a part was sent that does not fit what the receiver has: they come whole in the next pass. */
+  readonly unfit: number
 }
 
 export type Message =
@@ -68,14 +83,17 @@ export type Message =
       readonly book: readonly (readonly [peer: string, addresses: readonly string[]])[]
     }
   | { readonly type: 'roster'; readonly records: readonly Uint8Array[] }
-  | ({ readonly type: 'open' } & Stand & Presence & { readonly attempt: number })
+  | ({ readonly type: 'open' } & Stand & Presence & Manner)
   | ({ readonly type: 'answer' } & Stand & Presence)
   | { readonly type: 'filter'; readonly filter: Uint8Array }
   | { readonly type: 'symbols'; readonly symbols: Uint8Array }
-  | { readonly type: 'more' }
-  | { readonly type: 'found'; readonly exact: boolean; readonly wanted: Uint8Array }
+  | { readonly type: 'more'; readonly count: number }
+  | { readonly type: 'since' }
+  | { readonly type: 'sieve'; readonly bits: number }
+  | { readonly type: 'found'; readonly exact: boolean; readonly lacking: Uint8Array; readonly behind: Uint8Array }
   | { readonly type: 'entries'; readonly entries: readonly EntryPart[] }
   | { readonly type: 'end' }
+  | { readonly type: 'push'; readonly entries: readonly EntryPart[]; readonly told: readonly string[] }
   | ({ readonly type: 'held' } & Held)
   | {
       readonly type: 'join'
@@ -93,11 +111,6 @@ export type Message =
       readonly hint: string
     }
 
-/** An entry, or a part of one that is too large for a frame: then all but the last part say `more`. */
-export interface EntryPart extends Transfer {
-  readonly more: boolean
-}
-
 export type MessageType = Message['type']
 
 /** @param number of the message on its channel, from 0 */
@@ -112,7 +125,7 @@ function fields(m: Message): unknown[] {
     case 'roster':
       return [m.records]
     case 'open':
-      return [...standFields(m), m.attempt]
+      return [...standFields(m), m.window, m.whole]
     case 'answer':
       return standFields(m)
     case 'filter':
@@ -120,20 +133,13 @@ function fields(m: Message): unknown[] {
     case 'symbols':
       return [m.symbols]
     case 'found':
-      return [m.exact, m.wanted]
+      return [m.exact, m.lacking, m.behind]
     case 'entries':
-      return [
-        m.entries.map(({ id, changes, signatures, more }) => [
-          id.kind === 'memory' ? 0 : 1,
-          id.scope,
-          id.key,
-          changes,
-          signatures,
-          more,
-        ]),
-      ]
+      return [encodeEntries(m.entries)]
+    case 'push':
+      return [encodeEntries(m.entries), Buffer.from(m.told.join(''), 'hex')]
     case 'held':
-      return [m.refused.map((id) => [id.kind === 'memory' ? 0 : 1, id.scope, id.key]), m.incomplete]
+      return [m.refused.map((id) => [id.kind === 'memory' ? 0 : 1, id.scope, id.key]), m.incomplete, m.unfit]
     case 'join':
       return [m.meshId, m.secret, m.name, m.addresses]
     case 'welcome':
@@ -141,6 +147,10 @@ function fields(m: Message): unknown[] {
     case 'refused':
       return [m.code, m.message, m.field, m.hint]
     case 'more':
+      return [m.count]
+    case 'sieve':
+      return [m.bits]
+    case 'since':
     case 'end':
       return []
   }
@@ -180,7 +190,7 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
     case 'roster':
       return { type, records: asList(f[0], MAX_RECORDS).map(asBytes) }
     case 'open':
-      return { type, ...parseStand(f), attempt: asCount(f[8]) }
+      return { type, ...parseStand(f), window: asWindow(f[8]), whole: f[9] === true }
     case 'answer':
       return { type, ...parseStand(f) }
     case 'filter':
@@ -188,11 +198,15 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
     case 'symbols':
       return { type, symbols: asBytes(f[0]) }
     case 'found':
-      return { type, exact: f[0] === true, wanted: asBytes(f[1]) }
+      return { type, exact: f[0] === true, lacking: asBytes(f[1]), behind: asBytes(f[2]) }
     case 'entries':
-      return { type, entries: asList(f[0], MAX_PARTS).map((one) => parsePart(asList(one))) }
-    case 'held':
-      return { type, refused: asList(f[0], MAX_HELD).map((one) => parseId(asList(one))), incomplete: asCount(f[1]) }
+      return { type, entries: decodeEntries(asBytes(f[0])) }
+    case 'push':
+      return { type, entries: decodeEntries(asBytes(f[0])), told: asPeerTags(asBytes(f[1])) }
+    case 'held': {
+      const refused = asList(f[0], MAX_HELD).map((one) => parseId(asList(one)))
+      return { type, refused, incomplete: asCount(f[1]), unfit: asCount(f[2]) }
+    }
     case 'join':
       return { type, meshId: asText(f[0]), secret: asBytes(f[1]), name: asText(f[2]), addresses: asTexts(f[3]) }
     case 'welcome':
@@ -200,6 +214,10 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
     case 'refused':
       return { type, code: asText(f[0]), message: asText(f[1]), field: asText(f[2]), hint: asText(f[3]) }
     case 'more':
+      return { type, count: asCount(f[0]) }
+    case 'sieve':
+      return { type, bits: asCount(f[0]) }
+    case 'since':
     case 'end':
       return { type }
     default:
@@ -223,12 +241,6 @@ function parseStand(f: readonly unknown[]): Stand & Presence {
   }
 }
 
-function parsePart(f: readonly unknown[]): EntryPart {
-  const part = { id: parseId(f), changes: asList(f[3]).map(asBytes), signatures: asBytes(f[4]), more: f[5] === true }
-  if (part.more && part.changes.length + part.signatures.length === 0) throw new TypeError('an empty part')
-  return part
-}
-
 const parseId = (f: readonly unknown[]) => parseEntryId(f[0] === 0 ? 'memory' : 'skill', f[1], f[2])
 
 function asList(value: unknown, most = Number.POSITIVE_INFINITY): readonly unknown[] {
@@ -245,6 +257,18 @@ function asBytes(value: unknown): Uint8Array {
 function asText(value: unknown): string {
   if (typeof value !== 'string' || value.length > 1_024) throw new TypeError('a short text was expected')
   return value
+}
+
+function asPeerTags(bytes: Uint8Array): readonly string[] {
+  if (bytes.length > MAX_TOLD * PEER_TAG_BYTES) throw new TypeError('too many peers')
+  const text = Buffer.from(bytes).toString('hex')
+  return text.match(PEER_TAG) ?? []
+}
+
+function asWindow(value: unknown): Window {
+  const window = WINDOWS.find((one) => one === value)
+  if (window === undefined) throw new TypeError('an unknown window')
+  return window
 }
 
 const asTexts = (value: unknown) => asList(value, MAX_ADDRESSES).map(asText)

@@ -1,22 +1,27 @@
-import { serveParent } from '../child.ts'
-import { type BenchNode, openNode } from './node.ts'
+import { serveParent } from './child.ts'
+import { type BenchNode, openNode, type Whereabouts } from './node.ts'
 
 let node: BenchNode | undefined
 
 /** A {@link BenchNode} in this process, once it has been opened. */
 export const methods = {
-  open: async (folder: string, name: string): Promise<void> => {
-    node = await openNode(folder, name)
+  open: async (home: string, nodeId: string): Promise<void> => {
+    node = await openNode(home, nodeId)
   },
   invite: () => opened().invite(),
   join: (ticket: string) => opened().join(ticket),
+  whereabouts: () => opened().whereabouts(),
+  meet: (member: Whereabouts) => opened().meet(member),
   fill: (count: number) => opened().fill(count),
   edit: (from: number, to: number) => opened().edit(from, to),
   written: () => opened().written(),
   forgetPeers: () => opened().forgetPeers(),
   sync: () => opened().sync(),
   digest: () => opened().digest(),
-  cpu: () => opened().cpu(),
+  summaryBytes: () => opened().summaryBytes(),
+  settle: () => opened().settle(),
+  watch: () => opened().watch(),
+  watched: () => opened().watched(),
   close: () => opened().close(),
 }
 

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { MeshError } from '../errors.ts'
 
 /** What an encoded change says of itself before its operations. */
 export interface ChangeHeader {
   /** Hex. */
   readonly hash: string
-  /** How many changes it builds on. */
-  readonly dependencies: number
+  /** Hex hashes of the changes that it builds on. */
+  readonly deps: readonly string[]
   /** As its author wrote it. */
   readonly time: number
   readonly message: string
@@ -27,19 +27,26 @@ export function readChangeHeader(change: Uint8Array): ChangeHeader {
     const reader = new Reader(change.subarray(TYPE_AT))
     if (reader.unsigned() !== PLAIN_CHANGE) throw new RangeError('not a plain change')
     reader.unsigned() // length of the contents
-    const dependencies = reader.unsigned()
-    reader.take(HASH_BYTES * dependencies)
+    const deps: string[] = []
+    for (let left = reader.unsigned(); left > 0; left--) deps.push(hex(reader.take(HASH_BYTES)))
     reader.take(reader.unsigned()) // the actor
     reader.unsigned() // its sequence number
     reader.unsigned() // number of the first operation
     const time = reader.signed()
-    const message = Buffer.from(reader.take(reader.unsigned())).toString()
-    const hash = createHash('sha256').update(change.subarray(TYPE_AT)).digest('hex')
-    return { hash, dependencies, time, message }
+    const text = reader.take(reader.unsigned())
+    const message = Buffer.from(text.buffer, text.byteOffset, text.length).toString()
+    return { hash: hashOf(change), deps, time, message }
   } catch (cause) {
     throw new MeshError('CHANGE_MALFORMED', 'not an Automerge change', { cause })
   }
 }
+
+/** Hex hash of an encoded change: that of all behind its magic bytes and its checksum. */
+export function hashOf(change: Uint8Array): string {
+  return hash('sha256', change.subarray(TYPE_AT))
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 
 /** Reads numbers in LEB128; the last digits of those beyond 2^53 are lost. */
 class Reader {

@@ -1,0 +1,146 @@
+import type { Checks } from './checks.ts'
+import type { Exporter } from './exporter.ts'
+import type { FileFindings } from './findings.ts'
+import type { MemoryJson } from './memory-json.ts'
+import type { FileViewTiming } from './view.ts'
+
+export interface RoundsComponents {
+  readonly exporter: Exporter
+  readonly memoryJson: MemoryJson | undefined
+  readonly findings: FileFindings
+  readonly checks: Checks
+}
+
+/** Decides what is done with the files next. Commits are followed between any two steps of what takes longer. */
+export interface Rounds {
+  /** Follows some commits, and does one step of what is most due beside. Returns whether there was anything to do. */
+  step(): Promise<boolean>
+  /** When there is something to do again without a commit, on the clock of `performance.now()`. */
+  readonly nextAt: number
+  /** Makes a look at all files due now. */
+  lookNow(): void
+  /** Writes `mesh-memory.json` if it is due, or will be. */
+  finishMemoryJson(): Promise<void>
+  /** Gives up what is under way. */
+  close(): Promise<void>
+}
+
+/** Looking at files, and writing `mesh-memory.json`, take at most these shares of the time, however much there is. */
+const MAX_LOOK_SHARE = 0.01
+const MAX_MEMORY_JSON_SHARE = 0.05
+
+/** Work that is done in steps. */
+type Work<T = void> = AsyncGenerator<T, void>
+
+export function createRounds(
+  { exporter, memoryJson, findings, checks }: RoundsComponents,
+  timing: FileViewTiming,
+): Rounds {
+  let walk: Work | undefined
+  let look: Work<boolean> | undefined
+  let pass: Work | undefined
+  let lookAt = 0
+  /** When the next step of the look under way is due. */
+  let lookOnAt = 0
+  let retryAt = 0
+  let retryMs = timing.retryMs
+  let memoryJsonAt = Number.POSITIVE_INFINITY
+  let memoryJsonBy = Number.POSITIVE_INFINITY
+  let memoryJsonCost = 0
+
+  async function stepPass(): Promise<boolean> {
+    if (pass === undefined && performance.now() < retryAt) return false
+    pass ??= makePass()
+    if ((await pass.next()).done) pass = undefined
+    return true
+  }
+
+  async function stepWalk(): Promise<boolean> {
+    if (!exporter.walking) return false
+    walk ??= exporter.walk()
+    if ((await walk.next()).done) {
+      walk = undefined
+      memoryChanged()
+    }
+    return true
+  }
+
+  async function stepLook(): Promise<boolean> {
+    const start = performance.now()
+    if (start < (look === undefined ? lookAt : lookOnAt)) return false
+    look ??= makeLook()
+    const { done, value: gone } = await look.next()
+    if (done) look = undefined
+    // Where one file is gone others may be; and nobody is kept waiting.
+    const hurry = gone === true || checks.hurried
+    const end = performance.now()
+    lookOnAt = hurry ? end : end + (end - start) * (1 / MAX_LOOK_SHARE - 1)
+    return true
+  }
+
+  async function* makeLook(): Work<boolean> {
+    // Who asks from now on may mean a change that this look has passed: it begins anew for them.
+    checks.lookBegins()
+    lookAt = Number.POSITIVE_INFINITY
+    yield* exporter.look()
+    checks.lookEnds()
+    const now = performance.now()
+    lookAt = Math.min(lookAt, now + timing.auditMs)
+    retryAt = now
+  }
+
+  /** Tries everything again that is not as it should be, and forgets findings that are over. */
+  async function* makePass(): Work {
+    const asked = checks.passBegins()
+    retryAt = Number.POSITIVE_INFINITY
+    try {
+      findings.beginPass()
+      yield* exporter.retry()
+      await writeMemoryJson(true)
+      findings.endPass()
+      retryMs = findings.blocked ? Math.min(retryMs * 2, timing.maxRetryMs) : timing.retryMs
+    } finally {
+      // Also where it failed: nothing better is known then.
+      for (const check of asked) check.resolve()
+    }
+  }
+
+  async function writeMemoryJson(force: boolean): Promise<void> {
+    const start = performance.now()
+    await memoryJson?.write(force)
+    memoryJsonCost = performance.now() - start
+    memoryJsonAt = Number.POSITIVE_INFINITY
+    memoryJsonBy = Number.POSITIVE_INFINITY
+  }
+
+  function memoryChanged(): void {
+    const now = performance.now()
+    const pause = memoryJsonCost / MAX_MEMORY_JSON_SHARE
+    memoryJsonAt = now + Math.max(timing.memoryJsonMs, pause)
+    memoryJsonBy = Math.min(memoryJsonBy, now + Math.max(timing.maxMemoryJsonMs, pause))
+  }
+
+  return {
+    async step() {
+      const followed = await exporter.follow()
+      if (followed?.memory) memoryChanged()
+      if (performance.now() >= Math.min(memoryJsonAt, memoryJsonBy)) await writeMemoryJson(false)
+      const worked = (await stepPass()) || (await stepWalk()) || (await stepLook())
+      if (findings.blocked) retryAt = Math.min(retryAt, performance.now() + retryMs)
+      return followed !== undefined || worked
+    },
+    get nextAt() {
+      return Math.min(look === undefined ? lookAt : lookOnAt, retryAt, memoryJsonAt, memoryJsonBy)
+    },
+    lookNow() {
+      lookAt = 0
+      lookOnAt = 0
+    },
+    async finishMemoryJson() {
+      if (memoryJsonAt !== Number.POSITIVE_INFINITY) await writeMemoryJson(false)
+    },
+    async close() {
+      for (const work of [walk, look, pass]) await work?.return()
+    },
+  }
+}

@@ -1,0 +1,250 @@
+import { MeshError } from '../../crdt/errors.ts'
+import { type Item, keptSymbols, type News } from '../../crdt/replica/index.ts'
+import {
+  createDecoder,
+  type Decoder,
+  type Difference,
+  decodeSymbols,
+  encodeSymbols,
+  ID_BYTES,
+  idOf,
+  type SymbolPrefix,
+  TAG_BYTES,
+} from '../../crdt/summary/index.ts'
+import { exchangeSieve, exchangeSince, sinceBytes } from './filters.ts'
+import { createPacer } from './pacer.ts'
+import { byName, inTurn, type Outcome, type Pass, type Reading, talk } from './pass.ts'
+import type { Message, Stand } from './wire.ts'
+
+/**
+ * The exact difference, from coded symbols. The responder sends some; the initiator asks for as many more as it takes,
+ * or, where something else is cheaper for so many differences, for that. What both have in two versions goes over as the
+ * changes since the older one, which the side that is ahead knows by its id.
+ */
+
+/** The responder's first symbols: enough for 150 differences, and to estimate how many more there are. */
+const FIRST_SYMBOLS = 256
+const FEWEST_SYMBOLS = 32
+/** Symbols for each difference, beyond what decoding needs on average (1.35 to 1.45): seldom is a further block due. */
+const SYMBOLS_PER_DIFFERENCE = 1.65
+/** Bytes of a symbol on the wire, about: 12 and a count. */
+const SYMBOL_BYTES = 14
+const MAX_BLOCK_SYMBOLS = 64 * 1024
+/** Bytes that a filter must save: with it a talk takes a round trip more. */
+const WORTH_A_ROUND_TRIP = 64 * 1024
+/** How many versions back the one that the peer has is looked for. */
+const REACH = 64
+/** Changes that are kept between finding out who is ahead and sending them, in bytes; others are read once more. */
+const KEPT_BYTES = 16 * 1024 * 1024
+
+/** How many symbols the responder sends unasked; both know what has changed on either side at most. */
+export function firstSymbols(mine: Stand, theirs: Stand): number {
+  const changed = changedSince(mine) + changedSince(theirs)
+  return isAgreed(mine, theirs) ? Math.min(FIRST_SYMBOLS, FEWEST_SYMBOLS + 4 * changed) : FIRST_SYMBOLS
+}
+
+/** Whether both name the same checkpoint, and neither has fallen behind it: then neither was restored or replaced. */
+function isAgreed(mine: Stand, theirs: Stand): boolean {
+  const [here, there] = mine.checkpoint
+  const same = here > 0 && here === theirs.checkpoint[1] && there === theirs.checkpoint[0]
+  return same && here <= mine.at && there <= theirs.at
+}
+
+const changedSince = ({ at, checkpoint: [since] }: Stand) => at - since
+
+/** The initiator's side. */
+export async function findAndTalk(pass: Pass, tried: Set<'since'>): Promise<Outcome> {
+  const { link } = pass
+  const local = await symbolsOf(pass)
+  const decoder = createDecoder(local, pass.mine.items)
+  // The first symbols come unasked, behind the peer's stand.
+  let { symbols } = await link.expect('symbols')
+  for (;;) {
+    const difference = await take(decoder, symbols)
+    if (difference === 'undecodable') return sayUndecodable(pass)
+    if (difference !== undefined) return talkOf(pass, difference)
+    const next = nextStep(pass, decoder, tried)
+    await link.send(next)
+    if (next.type === 'since') return exchangeSince(pass)
+    if (next.type === 'sieve') return exchangeSieve(pass, next.bits)
+    symbols = (await link.answer('symbols')).symbols
+  }
+}
+
+/** The responder's side. */
+export async function encodeAndTalk(pass: Pass): Promise<Outcome> {
+  const { link } = pass
+  const symbols = await symbolsOf(pass)
+  let sent = 0
+  let count = firstSymbols(pass.mine, pass.theirs)
+  for (;;) {
+    const block = Math.min(count, MAX_BLOCK_SYMBOLS, symbols.length - sent)
+    if (block <= 0) throw new MeshError('MESSAGE_UNEXPECTED', 'more symbols are asked for than there are')
+    await link.send({ type: 'symbols', symbols: encodeSymbols(symbols.symbols(sent, block)) })
+    sent += block
+    const message = await link.expect('more', 'found', 'since', 'sieve')
+    if (message.type === 'since') return exchangeSince(pass)
+    if (message.type === 'sieve') return exchangeSieve(pass, Math.min(32, Math.max(1, message.bits)))
+    if (message.type === 'found') return answerFound(pass, message)
+    count = message.count
+  }
+}
+
+/** Symbols of what takes part in reconciling with the peer. */
+async function symbolsOf({ components: { replica, memory }, window }: Pass): Promise<SymbolPrefix> {
+  const symbols = await replica.symbols(window)
+  for (const item of await memory.itemsLeftOut()) symbols.remove(item)
+  return symbols
+}
+
+async function take(decoder: Decoder, symbols: Uint8Array): Promise<Difference | 'undecodable' | undefined> {
+  const pause = createPacer()
+  try {
+    for (const _ of decoder.pushInSteps(decodeSymbols(symbols))) await pause()
+    return decoder.difference
+  } catch (error) {
+    if (error instanceof MeshError && error.code === 'SYMBOLS_UNDECODABLE') return 'undecodable'
+    throw error
+  }
+}
+
+/** What is cheapest for as many differences as there seem to be. Filters are tried once: what they leave is for symbols. */
+function nextStep(
+  { mine, theirs }: Pass,
+  decoder: Decoder,
+  tried: Set<'since'>,
+): Extract<Message, { type: 'more' | 'since' | 'sieve' }> {
+  const { received, estimate } = decoder
+  const wanted = Math.ceil(estimate * SYMBOLS_PER_DIFFERENCE)
+  const count = Math.max(wanted - received, FEWEST_SYMBOLS, Math.ceil(received / 4))
+  const filterBytes = sinceBytes(changedSince(mine)) + sinceBytes(changedSince(theirs))
+  const cleaning = FIRST_SYMBOLS * SYMBOL_BYTES
+  const saved = count * SYMBOL_BYTES - filterBytes - cleaning
+  if (!tried.has('since') && isAgreed(mine, theirs) && saved > WORTH_A_ROUND_TRIP) {
+    tried.add('since')
+    return { type: 'since' }
+  }
+  const items = Math.max(mine.items, theirs.items)
+  const available = keptSymbols(Math.min(mine.items, theirs.items))
+  if (received + count > available) return { type: 'sieve', bits: sieveBits(items, estimate) }
+  return { type: 'more', count }
+}
+
+/** Bits an item at which a filter and the symbols for what it passes over are fewest: log base 0.6185 of N/44d. */
+function sieveBits(items: number, differences: number): number {
+  return Math.min(10, Math.max(2, Math.round(Math.log(items / (44 * differences)) / Math.log(0.6185))))
+}
+
+async function sayUndecodable(pass: Pass): Promise<Outcome> {
+  await pass.link.send({ type: 'found', exact: false, lacking: NO_IDS, behind: NO_IDS })
+  await talk(pass, inTurn([]))
+  return 'undecodable'
+}
+
+const NO_IDS = new Uint8Array()
+
+/** Tells the responder what to send, and sends what it lacks. */
+async function talkOf(pass: Pass, difference: Difference): Promise<Outcome> {
+  // Digests differ, so something does: two versions of one entry that share an id in this window.
+  if (difference.onlyHere.length + difference.onlyThere.length === 0) return sayUndecodable(pass)
+  const sorted = await sortOut(pass, difference)
+  if (sorted === undefined) return sayUndecodable(pass)
+  const { readings, lacking, behind } = sorted
+  const ids = { lacking: Buffer.concat(lacking), behind: Buffer.concat(behind) }
+  await pass.link.send({ type: 'found', exact: true, ...ids })
+  return talk(pass, inTurn(readings), { expected: readings.length + lacking.length + behind.length })
+}
+
+interface Sorted {
+  readonly readings: readonly Reading[]
+  /** Ids of the peer's items that this side has no version of, or that are to travel whole. */
+  readonly lacking: readonly Uint8Array[]
+  /** Ids of this side's items of which the peer has another version, and is not known to be behind. */
+  readonly behind: readonly Uint8Array[]
+}
+
+/** Who is to send what. Undefined where this side has not what it is said to have: other items gave these symbols. */
+async function sortOut(pass: Pass, { onlyHere, onlyThere }: Difference): Promise<Sorted | undefined> {
+  const { replica } = pass.components
+  const pause = createPacer()
+  const keep = createKeeper(pass)
+  const theirs = Map.groupBy(onlyThere, tagName)
+  const readings: { id: Item['id']; read: Reading }[] = []
+  const covered = new Set<Uint8Array>()
+  const behind: Uint8Array[] = []
+  for (const id of onlyHere) {
+    await pause()
+    const items = await itemsById(pass, id)
+    if (items.length === 0) return undefined
+    const others = theirs.get(tagName(id)) ?? []
+    const isKnown = (past: Uint8Array) => others.some((other) => equalIds(other, idOf(past, pass.window)))
+    for (const item of items) {
+      if (others.length === 0 || pass.whole) {
+        readings.push({ id: item.id, read: () => replica.transfer(item.id) })
+        continue
+      }
+      // Of several entries that share a tag one covers all: the next pass finds what is left.
+      for (const other of others) covered.add(other)
+      const news = await replica.news(item.id, isKnown, REACH)
+      if (news?.isPartial) readings.push({ id: item.id, read: keep(news, isKnown) })
+      else behind.push(id)
+    }
+  }
+  const lacking = onlyThere.filter((id) => !covered.has(id))
+  return { readings: readings.sort(byName).map(({ read }) => read), lacking, behind }
+}
+
+/** The responder sends what the initiator lacks, and what is new in entries that it is behind with. */
+async function answerFound(pass: Pass, found: Extract<Message, { type: 'found' }>): Promise<Outcome> {
+  const { replica } = pass.components
+  const pause = createPacer()
+  const readings: { id: Item['id']; read: Reading }[] = []
+  let unfit = 0
+  for (const id of idsIn(found.lacking)) {
+    await pause()
+    for (const { id: entry } of await itemsById(pass, id)) {
+      readings.push({ id: entry, read: () => replica.transfer(entry) })
+    }
+  }
+  const keep = createKeeper(pass)
+  for (const id of idsIn(found.behind)) {
+    await pause()
+    for (const item of await replica.itemsOf(id.subarray(0, TAG_BYTES))) {
+      const isKnown = (past: Uint8Array) => equalIds(id, idOf(past, pass.window))
+      const news = await replica.news(item.id, isKnown, REACH)
+      if (news === undefined) continue
+      // Both have what the other has not: this side's goes over whole now, the other's in the next pass.
+      if (!news.isPartial) unfit++
+      readings.push({ id: item.id, read: keep(news, isKnown) })
+    }
+  }
+  const outcome = await talk(pass, inTurn(readings.sort(byName).map(({ read }) => read)), { unfit })
+  return found.exact ? outcome : 'undecodable'
+}
+
+/** This side's items with an id: one but for chance. One that was changed meanwhile is found by its tag. */
+async function itemsById({ components: { replica }, window }: Pass, id: Uint8Array): Promise<readonly Item[]> {
+  const items = await replica.itemsOf(id.subarray(0, TAG_BYTES))
+  const exact = items.filter(({ item }) => equalIds(id, idOf(item, window)))
+  return exact.length > 0 ? exact : items
+}
+
+type IsKnown = (item: Uint8Array) => boolean
+
+/** Keeps what was read until it is sent, as long as that is not too much; the rest is read once more then. */
+function createKeeper({ components: { replica } }: Pass): (news: News, isKnown: IsKnown) => Reading {
+  let left = KEPT_BYTES
+  return ({ transfer }, isKnown) => {
+    left -= transfer.chunks.reduce((sum, chunk) => sum + chunk.length, transfer.signatures.length)
+    if (left >= 0) return async () => transfer
+    return async () => (await replica.news(transfer.id, isKnown, REACH))?.transfer
+  }
+}
+
+function idsIn(bytes: Uint8Array): Uint8Array[] {
+  const count = Math.floor(bytes.length / ID_BYTES)
+  return Array.from({ length: count }, (_, i) => bytes.subarray(i * ID_BYTES, (i + 1) * ID_BYTES))
+}
+
+const tagName = (id: Uint8Array) => Buffer.from(id.subarray(0, TAG_BYTES)).toString('hex')
+const equalIds = (a: Uint8Array, b: Uint8Array) => a.every((byte, i) => byte === b[i])
