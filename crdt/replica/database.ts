@@ -134,6 +134,31 @@ export class Database {
     }
   }
 
+  /**
+   * Finds pairs by the beginning of their keys, one after the other, from one view: an iterator for each would cost
+   * several times as much, and its memory until much later. @throws {MeshError} as {@link frozen}
+   */
+  async seeker(range: KeyRange): Promise<Seeker> {
+    const iterator = (await this.#open()).iterator(range)
+    return {
+      startingWith: async (beginning) => {
+        try {
+          iterator.seek(beginning)
+          const pairs: [Uint8Array, Uint8Array][] = []
+          for (let pair = await iterator.next(); pair !== undefined; pair = await iterator.next()) {
+            const [key, stored] = pair
+            if (Buffer.compare(key.subarray(0, beginning.length), beginning) !== 0) break
+            pairs.push([key, unseal(key, stored)])
+          }
+          return pairs
+        } catch (cause) {
+          throw this.#readFailure(cause)
+        }
+      },
+      close: () => iterator.close(),
+    }
+  }
+
   /** The last key of a range. */
   async lastKey(range: KeyRange): Promise<Uint8Array | undefined> {
     return lastKeyOf(await this.#open(), range)
@@ -242,6 +267,12 @@ export class Database {
     const sizes = await Promise.all(logs.map(async (name) => (await stat(join(this.path, name))).size))
     return sizes.reduce((sum, size) => sum + size, 0)
   }
+}
+
+/** Pairs by the beginning of their keys; see {@link Database.seeker}. One call at a time. */
+export interface Seeker {
+  startingWith(beginning: Uint8Array): Promise<readonly [Uint8Array, Uint8Array][]>
+  close(): Promise<void>
 }
 
 /** How a {@link Database} is read within {@link Database.frozen}. */

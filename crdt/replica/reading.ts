@@ -12,7 +12,7 @@ import {
   type StoredDocument,
   type StoredFeedRecord,
 } from './records.ts'
-import type { ChangedItem, Item, ListOptions, News, StoredEntry, Transfer } from './replica.ts'
+import type { ChangedItem, Item, ItemFinder, ListOptions, News, StoredEntry, Transfer } from './replica.ts'
 import { readAllStored, readStored } from './stored.ts'
 
 /** Actor of documents that are only read. */
@@ -131,12 +131,15 @@ export async function* readItemsSince(
   range: { after: number; until: number; peer: string },
 ): AsyncGenerator<ChangedItem> {
   const changed = new Map<string, { subject: Uint8Array; base: Uint8Array | undefined; isTheirs: boolean }>()
-  for await (const { id, via, before } of readFeed(database, range.after, range.until)) {
-    if (id.scope === NODE_SCOPE) continue
-    const subject = subjectOf(meshId, id)
-    const name = Buffer.from(subject).toString('base64')
-    const seen = changed.get(name) ?? { subject, base: before, isTheirs: true }
-    changed.set(name, { ...seen, isTheirs: seen.isTheirs && via === range.peer })
+  for await (const batch of database.batches(feedRange(range.after, range.until))) {
+    for (const [key, stored] of batch) {
+      const { id, via, before } = decodeFeed(parseFeedKey(key), stored)
+      if (id.scope === NODE_SCOPE) continue
+      const subject = subjectOf(meshId, id)
+      const name = Buffer.from(subject).toString('base64')
+      const seen = changed.get(name) ?? { subject, base: before, isTheirs: true }
+      changed.set(name, { ...seen, isTheirs: seen.isTheirs && via === range.peer })
+    }
   }
   for (const { subject, base, isTheirs } of changed.values()) {
     const stored = await database.get(itemKey(subject))
@@ -144,10 +147,11 @@ export async function* readItemsSince(
   }
 }
 
-export async function readItemsOf(database: Database, tag: Uint8Array): Promise<Item[]> {
-  const items: Item[] = []
-  for await (const [, stored] of database.range(itemRange(tag))) items.push(decodeItem(stored))
-  return items
+export function openItemFinder(database: Database): Promise<ItemFinder> {
+  return database.seeker(itemRange()).then(({ startingWith, close }) => ({
+    find: async (tag) => (await startingWith(itemRange(tag).gte)).map(([, stored]) => decodeItem(stored)),
+    close,
+  }))
 }
 
 export async function* readItems(database: Database): AsyncGenerator<readonly Item[]> {

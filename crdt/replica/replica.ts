@@ -147,6 +147,13 @@ export interface Item {
   readonly item: Uint8Array
 }
 
+/** Finds many items, one after the other. */
+export interface ItemFinder {
+  /** Items of shared entries by their tag, with which items and their ids begin: one, but for chance. */
+  find(tag: Uint8Array): Promise<readonly Item[]>
+  close(): Promise<void>
+}
+
 /** An item that was committed since some position. */
 export interface ChangedItem extends Item {
   /** Id in window 0 of the entry's item at that position; undefined where it is new since. */
@@ -199,8 +206,8 @@ export interface Replica extends EntryStore {
   items(): AsyncIterable<readonly Item[]>
   /** Items of the shared entries that were committed after `position`; `peer` is whom they are meant for. */
   itemsSince(position: number, peer: string): AsyncIterable<ChangedItem>
-  /** Items of shared entries by their tag, with which items and their ids begin: one, but for chance. */
-  itemsOf(tag: Uint8Array): Promise<Item[]>
+  /** Looks items up, as they are at this moment. To be closed. */
+  openItemFinder(): Promise<ItemFinder>
   /** The first coded symbols of all shared items, as a copy. Those of window 0 are kept; others cost a look at all. */
   symbols(window: Window): Promise<SymbolPrefix>
   /** All shared entries but those that are not `wanted`, in order of scope and key. */

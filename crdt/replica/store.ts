@@ -28,10 +28,10 @@ import {
   getEntry,
   getRowJson,
   listEntries,
+  openItemFinder,
   readDocument,
   readFeed,
   readItems,
-  readItemsOf,
   readItemsSince,
   readNews,
   readTransfer,
@@ -45,6 +45,7 @@ import type {
   Commit,
   FeedRecord,
   Item,
+  ItemFinder,
   ListOptions,
   MemoryPut,
   News,
@@ -223,8 +224,8 @@ export class Store implements Replica {
     return readItemsSince(this.#components.database, this.#meshId, { after: position, until: this.position, peer })
   }
 
-  itemsOf(tag: Uint8Array): Promise<Item[]> {
-    return readItemsOf(this.#components.database, tag)
+  openItemFinder(): Promise<ItemFinder> {
+    return openItemFinder(this.#components.database)
   }
 
   symbols(window: Window): Promise<SymbolPrefix> {

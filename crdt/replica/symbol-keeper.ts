@@ -15,8 +15,6 @@ export function keptSymbols(items: number): number {
 
 /** The kept symbols are in the window that is tried first. */
 const KEPT_WINDOW: Window = 0
-/** Commits after which they are written down again: as many are made up for, in half a second, after a crash. */
-const COMMITS_PER_SAVE = 50_000
 
 /** What one commit did to the set of items. */
 export interface ItemChange {
@@ -61,7 +59,6 @@ export class SymbolKeeper {
     for (const change of changes) if (change.seq > this.#position) this.#apply(this.#prefix, change)
     // More items than it was made for: a longer one is made from all of them when it is needed.
     if (this.#prefix.length < keptSymbols(this.#prefix.size)) this.drop()
-    else if (this.#position - this.#savedAt >= COMMITS_PER_SAVE) void this.save()
   }
 
   /** A copy of the symbols as they are now. @throws {MeshError} `STORAGE_CORRUPT`, `STORAGE_FAILED` */
@@ -80,7 +77,10 @@ export class SymbolKeeper {
     this.#missed = []
   }
 
-  /** Writes them down, where that saves work later. A failure is nothing but that work. */
+  /**
+   * Writes them down at the end, where that saves work later: a failure is nothing but that work. Not in between: so
+   * large a value would hold everybody else up, and making up for what came since takes small steps.
+   */
   async save(): Promise<void> {
     if (this.#prefix === undefined || this.#position === this.#savedAt) return
     this.#savedAt = this.#position

@@ -1,5 +1,5 @@
 import { MeshError } from '../../crdt/errors.ts'
-import { type Item, keptSymbols, type News } from '../../crdt/replica/index.ts'
+import { type Item, type ItemFinder, keptSymbols, type News } from '../../crdt/replica/index.ts'
 import {
   createDecoder,
   type Decoder,
@@ -10,6 +10,7 @@ import {
   idOf,
   type SymbolPrefix,
   TAG_BYTES,
+  type Window,
 } from '../../crdt/summary/index.ts'
 import { exchangeSieve, exchangeSince, sinceBytes } from './filters.ts'
 import { createPacer } from './pacer.ts'
@@ -147,7 +148,7 @@ const NO_IDS = new Uint8Array()
 async function talkOf(pass: Pass, difference: Difference): Promise<Outcome> {
   // Digests differ, so something does: two versions of one entry that share an id in this window.
   if (difference.onlyHere.length + difference.onlyThere.length === 0) return sayUndecodable(pass)
-  const sorted = await sortOut(pass, difference)
+  const sorted = await withFinder(pass, (finder) => sortOut(pass, finder, difference))
   if (sorted === undefined) return sayUndecodable(pass)
   const { readings, lacking, behind } = sorted
   const ids = { lacking: Buffer.concat(lacking), behind: Buffer.concat(behind) }
@@ -164,7 +165,11 @@ interface Sorted {
 }
 
 /** Who is to send what. Undefined where this side has not what it is said to have: other items gave these symbols. */
-async function sortOut(pass: Pass, { onlyHere, onlyThere }: Difference): Promise<Sorted | undefined> {
+async function sortOut(
+  pass: Pass,
+  finder: ItemFinder,
+  { onlyHere, onlyThere }: Difference,
+): Promise<Sorted | undefined> {
   const { replica } = pass.components
   const pause = createPacer()
   const keep = createKeeper(pass)
@@ -174,7 +179,7 @@ async function sortOut(pass: Pass, { onlyHere, onlyThere }: Difference): Promise
   const behind: Uint8Array[] = []
   for (const id of onlyHere) {
     await pause()
-    const items = await itemsById(pass, id)
+    const items = await itemsById(finder, pass.window, id)
     if (items.length === 0) return undefined
     const others = theirs.get(tagName(id)) ?? []
     const isKnown = (past: Uint8Array) => others.some((other) => equalIds(other, idOf(past, pass.window)))
@@ -195,21 +200,33 @@ async function sortOut(pass: Pass, { onlyHere, onlyThere }: Difference): Promise
 }
 
 /** The responder sends what the initiator lacks, and what is new in entries that it is behind with. */
-async function answerFound(pass: Pass, found: Extract<Message, { type: 'found' }>): Promise<Outcome> {
+async function answerFound(pass: Pass, found: Found): Promise<Outcome> {
+  const { readings, unfit } = await withFinder(pass, (finder) => lookUp(pass, finder, found))
+  const outcome = await talk(pass, inTurn(readings), { unfit })
+  return found.exact ? outcome : 'undecodable'
+}
+
+type Found = Extract<Message, { type: 'found' }>
+
+async function lookUp(
+  pass: Pass,
+  finder: ItemFinder,
+  found: Found,
+): Promise<{ readings: readonly Reading[]; unfit: number }> {
   const { replica } = pass.components
   const pause = createPacer()
+  const keep = createKeeper(pass)
   const readings: { id: Item['id']; read: Reading }[] = []
   let unfit = 0
   for (const id of idsIn(found.lacking)) {
     await pause()
-    for (const { id: entry } of await itemsById(pass, id)) {
+    for (const { id: entry } of await itemsById(finder, pass.window, id)) {
       readings.push({ id: entry, read: () => replica.transfer(entry) })
     }
   }
-  const keep = createKeeper(pass)
   for (const id of idsIn(found.behind)) {
     await pause()
-    for (const item of await replica.itemsOf(id.subarray(0, TAG_BYTES))) {
+    for (const item of await finder.find(id.subarray(0, TAG_BYTES))) {
       const isKnown = (past: Uint8Array) => equalIds(id, idOf(past, pass.window))
       const news = await replica.news(item.id, isKnown, REACH)
       if (news === undefined) continue
@@ -218,13 +235,21 @@ async function answerFound(pass: Pass, found: Extract<Message, { type: 'found' }
       readings.push({ id: item.id, read: keep(news, isKnown) })
     }
   }
-  const outcome = await talk(pass, inTurn(readings.sort(byName).map(({ read }) => read)), { unfit })
-  return found.exact ? outcome : 'undecodable'
+  return { readings: readings.sort(byName).map(({ read }) => read), unfit }
+}
+
+async function withFinder<T>(pass: Pass, use: (finder: ItemFinder) => Promise<T>): Promise<T> {
+  const finder = await pass.components.replica.openItemFinder()
+  try {
+    return await use(finder)
+  } finally {
+    await finder.close()
+  }
 }
 
 /** This side's items with an id: one but for chance. One that was changed meanwhile is found by its tag. */
-async function itemsById({ components: { replica }, window }: Pass, id: Uint8Array): Promise<readonly Item[]> {
-  const items = await replica.itemsOf(id.subarray(0, TAG_BYTES))
+async function itemsById(finder: ItemFinder, window: Window, id: Uint8Array): Promise<readonly Item[]> {
+  const items = await finder.find(id.subarray(0, TAG_BYTES))
   const exact = items.filter(({ item }) => equalIds(id, idOf(item, window)))
   return exact.length > 0 ? exact : items
 }

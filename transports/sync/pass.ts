@@ -7,7 +7,10 @@ import type { PeerMemory } from './peer-memory.ts'
 import type { Manner, Presence, Stand } from './wire.ts'
 
 export interface SessionComponents {
-  readonly replica: Pick<Replica, 'items' | 'itemsSince' | 'itemsOf' | 'symbols' | 'transfers' | 'transfer' | 'news'>
+  readonly replica: Pick<
+    Replica,
+    'items' | 'itemsSince' | 'openItemFinder' | 'symbols' | 'transfers' | 'transfer' | 'news'
+  >
   readonly memory: PeerMemory
   readonly roster: {
     readonly version: string
