@@ -144,13 +144,16 @@ export class Database {
       startingWith: async (beginning) => {
         try {
           iterator.seek(beginning)
-          const pairs: [Uint8Array, Uint8Array][] = []
-          for (let pair = await iterator.next(); pair !== undefined; pair = await iterator.next()) {
-            const [key, stored] = pair
-            if (Buffer.compare(key.subarray(0, beginning.length), beginning) !== 0) break
-            pairs.push([key, unseal(key, stored)])
+          const found: [Uint8Array, Uint8Array][] = []
+          for (;;) {
+            // As many as there seldom are: asked for one by one, it would read far ahead.
+            const pairs = await iterator.nextv(2)
+            for (const [key, stored] of pairs) {
+              if (Buffer.compare(key.subarray(0, beginning.length), beginning) !== 0) return found
+              found.push([key, unseal(key, stored)])
+            }
+            if (pairs.length === 0) return found
           }
-          return pairs
         } catch (cause) {
           throw this.#readFailure(cause)
         }
