@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -28,6 +28,20 @@ test('two homes hold the same entries under databases of their own, and are kept
   expect(again).toEqual(first)
   await removeHomes()
   expect((await describeHomes()).ceo.databaseId).not.toBe(first.ceo.databaseId)
+}, 60_000)
+
+test('are files of their own, which nobody else may read', async () => {
+  await using parts = new AsyncDisposableStack()
+  const { ceo, sec } = await openHomes(parts, ENTRIES)
+  for (const home of [ceo, sec]) {
+    const below = await readdir(home, { recursive: true })
+    const found = await Promise.all(['', ...below].map((path) => stat(join(home, path))))
+    const files = found.filter((one) => one.isFile())
+    expect(files.length).toBeGreaterThan(0)
+    // LevelDB writes a table that it left unfinished again, over the same file.
+    expect(files.every(({ nlink }) => nlink === 1)).toBe(true)
+    expect(found.every((one) => one.isFile() || (one.mode & 0o777) === 0o700)).toBe(true)
+  }
 }, 60_000)
 
 test('their nodes are equal at once, and again after each has edited some', async () => {

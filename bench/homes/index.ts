@@ -3,14 +3,13 @@
  * kept in the system's temporary folder, by the format of the database and the number of entries, and every user gets a
  * copy. A change of what is stored without a change of the format needs {@link removeHomes}.
  */
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { constants, existsSync } from 'node:fs'
+import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DATABASE_FORMAT } from '../../crdt/replica/records.ts'
 import { startChild } from '../child.ts'
 import { temporaryFolder } from '../folder.ts'
-import { copyFolder } from './copy.ts'
 
 /** Paths of the homes of two members of one mesh with the same entries, `entry/0` and so on; no daemon ran on either. */
 export interface Homes {
@@ -25,7 +24,7 @@ export async function openHomes(parts: AsyncDisposableStack, entries: number): P
   const source = await keptHomes(entries)
   const folder = await temporaryFolder()
   parts.defer(() => folder.remove())
-  await copyFolder(source, folder.path)
+  await cp(source, folder.path, { recursive: true, mode: constants.COPYFILE_FICLONE })
   return { ceo: join(folder.path, 'ceo'), sec: join(folder.path, 'sec') }
 }
 

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Database, type Operation } from '../../crdt/replica/database.ts'
 import { metaKey, sideKey, startingWith } from '../../crdt/replica/keys.ts'
 import { DATABASE_FORMAT, encodeDatabase } from '../../crdt/replica/records.ts'
 import { layoutOf } from '../../daemon/home.ts'
 import { openNode } from '../node.ts'
-import { copyFolder } from './copy.ts'
 
 /**
  * Makes, in a folder, the homes `ceo` and `sec` of two members of one mesh that hold the same entries. `ceo` has put
@@ -31,7 +31,7 @@ const CHECKPOINT = Buffer.from(sideKey('checkpoints', ''))
 async function replaceDatabase(path: string, by: string): Promise<void> {
   const own = await sideRecords(path)
   await rm(path, { recursive: true })
-  await copyFolder(by, path)
+  await cp(by, path, { recursive: true, mode: constants.COPYFILE_FICLONE })
   const foreign = await sideRecords(path)
   const database = await Database.open(path)
   try {

@@ -43,11 +43,6 @@ export function changeMeta(handle: Handle, hash: string): ChangeMeta | undefined
   return (handle.getChangeMetaByHash(hash) as unknown as ChangeMeta | null) ?? undefined
 }
 
-/** How many changes a document holds. */
-export function changeCount(handle: Handle): number {
-  return handle.stats().numChanges
-}
-
 /** The change that was committed last under the handle's own actor, encoded. */
 export function lastChange(handle: Handle): Uint8Array {
   const change = handle.getLastLocalChange()

@@ -38,8 +38,6 @@ export interface EntryView {
   readonly heads: readonly Uint8Array[]
   /** At how many places concurrent writes disagree; 0 while deleted. */
   readonly conflicts: number
-  /** How many changes the document holds. */
-  readonly changes: number
 }
 
 /**
@@ -268,17 +266,17 @@ export class EntryDocument {
 
   /** @param all all changes, where they have been listed already */
   view(all?: readonly ChangeHeader[]): EntryView {
-    const { heads: hashes, author, updatedAt, changes, isLive, leaves } = this.#read(all)
+    const { heads: hashes, author, updatedAt, isLive, leaves } = this.#read(all)
     const heads = hashes.map((hash) => Buffer.from(hash, 'hex'))
-    if (!isLive) return { row: undefined, updatedAt, heads, conflicts: 0, changes }
+    if (!isLive) return { row: undefined, updatedAt, heads, conflicts: 0 }
     const { scope, key } = this.id
     if (this.id.kind === 'memory') {
       const { value, conflicts } = readMemory(leaves)
       const row = { scope, key, value, node_id: author, updated_at: updatedAt }
-      return { row, updatedAt, heads, conflicts: conflicts.size, changes }
+      return { row, updatedAt, heads, conflicts: conflicts.size }
     }
     const row = { name: key, source_node: author, ...readSkill(this.#handle), updated_at: updatedAt, scope }
-    return { row, updatedAt, heads, conflicts: readSkillConflicts(this.#handle).length, changes }
+    return { row, updatedAt, heads, conflicts: readSkillConflicts(this.#handle).length }
   }
 
   /** Every place at which live values differ. A place whose values are equal is none. */
@@ -312,7 +310,7 @@ export class EntryDocument {
       this.#begun?.free()
       this.#begun = beginMemory(this.#actor)
     } else this.#handle.applyChanges([first])
-    return { state: { ...state, changes: 1 }, first: [first] }
+    return { state, first: [first] }
   }
 
   #write(handle: Handle, before: State, content: EntryContent, author: Authorship): State {
@@ -400,7 +398,7 @@ function commit(handle: Handle, state: State, { nodeId, at }: Authorship): State
   const time = Math.min(MAX_TIME, Math.max(Math.trunc(at) || 0, state.updatedAt))
   const hash = handle.commit(nodeId, time)
   if (hash === null) throw new Error('impossible: the live mark was written or deleted')
-  return { ...state, heads: [hash], author: nodeId, updatedAt: time, changes: state.changes + 1 }
+  return { ...state, heads: [hash], author: nodeId, updatedAt: time }
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -261,7 +261,7 @@ describe('history', () => {
   it('of nothing is empty', () => {
     const [a] = nodes(1) as [EntryDocument]
     expect(a.history()).toEqual([])
-    expect(a.view()).toEqual({ row: undefined, updatedAt: 0, heads: [], conflicts: 0, changes: 0 })
+    expect(a.view()).toEqual({ row: undefined, updatedAt: 0, heads: [], conflicts: 0 })
     expect(a.conflicts()).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-import { type ChangeMeta, changeCount, changeMeta, type Handle, valuesAt } from './automerge.ts'
+import { type ChangeMeta, changeMeta, type Handle, valuesAt } from './automerge.ts'
 import type { ChangeHeader } from './change-header.ts'
 import { type LiveLeaves, liveLeaves, readLeaves } from './memory.ts'
 import type { Kind } from './types.ts'
@@ -16,8 +16,6 @@ export interface State {
   /** Node id and time of the row: of the head that is latest by time, then by hash. */
   readonly author: string
   readonly updatedAt: number
-  /** How many changes the document holds. */
-  readonly changes: number
   readonly isLive: boolean
   /** What the next put writes as the mark. An equal one would be no op at all: it alternates. */
   readonly nextMark: 1 | 2
@@ -30,7 +28,6 @@ export const EMPTY_STATE: State = {
   heads: [],
   author: '',
   updatedAt: 0,
-  changes: 0,
   isLive: false,
   nextMark: 1,
   leaves: new Map(),
@@ -48,7 +45,6 @@ export function readState(kind: Kind, handle: Handle, all?: readonly ChangeHeade
   return {
     heads,
     ...latestOf(metas),
-    changes: all?.length ?? changeCount(handle),
     isLive: marks.length > 0,
     nextMark: marks.at(-1)?.[1] === 1 ? 2 : 1,
     leaves: kind === 'memory' ? liveLeaves(readLeaves(handle)) : EMPTY_STATE.leaves,

@@ -123,12 +123,11 @@ function viewOf(
   }
 }
 
-const plain = ({ row, updatedAt, heads, conflicts, changes }: EntryView) => ({
+const plain = ({ row, updatedAt, heads, conflicts }: EntryView) => ({
   row,
   updatedAt,
   heads: heads.map(hex),
   conflicts,
-  changes,
 })
 
 const sums = (digests: ReadonlyMap<Scope, { digest: Uint8Array; items: number }>) =>

@@ -43,26 +43,12 @@ export interface StoredDocument {
   readonly signatures: readonly ChangeSignature[]
 }
 
-export function encodeEntry({ row, updatedAt, heads, conflicts, changes }: EntryView, seq: number): Uint8Array {
-  return encode([
-    row === undefined ? null : JSON.stringify(row),
-    updatedAt,
-    Buffer.concat(heads),
-    conflicts,
-    seq,
-    changes,
-  ])
+export function encodeEntry({ row, updatedAt, heads, conflicts }: EntryView, seq: number): Uint8Array {
+  return encode([row === undefined ? null : JSON.stringify(row), updatedAt, Buffer.concat(heads), conflicts, seq])
 }
 
 export function decodeEntry(id: EntryId, bytes: Uint8Array): StoredEntry & EntryView {
-  const [row, updatedAt, heads, conflicts, seq, changes] = decode(bytes) as [
-    string | null,
-    number,
-    Uint8Array,
-    number,
-    number,
-    number,
-  ]
+  const [row, updatedAt, heads, conflicts, seq] = decode(bytes) as [string | null, number, Uint8Array, number, number]
   return {
     id,
     row: row === null ? undefined : (JSON.parse(row) as Row),
@@ -70,7 +56,6 @@ export function decodeEntry(id: EntryId, bytes: Uint8Array): StoredEntry & Entry
     heads: chunks(heads, HASH_BYTES),
     conflicts,
     seq,
-    changes,
   }
 }
 
