@@ -1,6 +1,6 @@
 import { zstdCompressSync } from 'node:zlib'
 import { MESH_SCOPE } from '../crdt/entry/index.ts'
-import { openReplica, packOffered, type Replica } from '../crdt/replica/index.ts'
+import { type Commit, openReplica, type Replica } from '../crdt/replica/index.ts'
 import { createSigner, type Signer } from '../crdt/signing.ts'
 import { layoutOf } from '../daemon/home.ts'
 import { setUp } from '../daemon/setup.ts'
@@ -29,11 +29,14 @@ export interface BenchNode {
   meet(member: Whereabouts): Promise<void>
   /** Puts new entries numbered from 0. */
   fill(count: number): Promise<void>
-  /** Edits one leaf of entries `from` to `to` − 1. */
-  edit(from: number, to: number): Promise<void>
+  /** How many entries are shared. */
+  entries(): Promise<number>
+  /** Edits one leaf of each of the entries with these numbers. */
+  edit(entries: readonly number[]): Promise<void>
   /**
-   * The least bytes that the changes and signatures written here since it was last asked can be sent as: all of them as
-   * one stream of Zstandard, for what travels is compressed. Nothing is counted before it is asked for the first time.
+   * Bytes of the changes and signatures written here since it was last asked, and once of each public key that signed
+   * them: all as one stream of Zstandard, for what travels is compressed. Nothing is counted before it is asked for the
+   * first time.
    */
   written(): Promise<number>
   /** Makes every peer unknown; where this node is reached changes with it. */
@@ -67,11 +70,9 @@ export async function openNode(home: string, nodeId: string): Promise<BenchNode>
   const { seed } = await setUp(layout, nodeId)
   const signer = createSigner(seed)
   const replica = await openReplica({ signer }, { path: layout.databasePath })
-  let news: Uint8Array[] | undefined
+  let news: Commit[] | undefined
   replica.onCommit((commits) => {
-    for (const { via, changes, signatures } of commits) {
-      if (via === undefined) news?.push(...changes, packOffered(signatures))
-    }
+    news?.push(...commits.filter(({ via }) => via === undefined))
   })
   // The mesh hears of no commit, so it pushes none: what differs is left for the session that is measured.
   replica.onCommit = () => () => {}
@@ -90,11 +91,12 @@ export async function openNode(home: string, nodeId: string): Promise<BenchNode>
     whereabouts: async () => ({ peerId: mesh.peerId, addresses: mesh.addresses() }),
     meet: ({ peerId, addresses }) => transport.dial(peerId, addresses),
     fill: (count) => inFlight(count, IN_FLIGHT, (n) => put(n)),
-    edit: (from, to) => inFlight(to - from, IN_FLIGHT, (i) => put(from + i, 1_001)),
+    entries: async () => replica.digest().items,
+    edit: (entries) => inFlight(entries.length, IN_FLIGHT, (i) => put(entries[i] as number, 1_001)),
     async written() {
-      const all = Buffer.concat(news ?? [])
+      const commits = news ?? []
       news = []
-      return all.length === 0 ? 0 : zstdCompressSync(all).length
+      return commits.length === 0 ? 0 : payloadBytes(commits)
     },
     async forgetPeers() {
       await mesh.stop()
@@ -123,6 +125,13 @@ export async function openNode(home: string, nodeId: string): Promise<BenchNode>
       await replica.close()
     },
   }
+}
+
+function payloadBytes(commits: readonly Commit[]): number {
+  const signatures = commits.flatMap((commit) => commit.signatures)
+  const signers = new Map(signatures.map(({ publicKey }) => [Buffer.from(publicKey).toString('hex'), publicKey]))
+  const said = commits.flatMap((commit) => [...commit.changes, ...commit.signatures.map(({ signature }) => signature)])
+  return zstdCompressSync(Buffer.concat([...signers.values(), ...said])).length
 }
 
 interface MeshParts {

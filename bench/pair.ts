@@ -7,7 +7,11 @@ type NodeChild = Child<typeof import('./node-main.ts').methods>
 export interface Talk {
   /** Both ways with framing, on a stream of an open connection. */
   readonly bytes: number
-  /** Changes and signatures that the receiver lacked, sent once, compressed as far as all of them together can be. */
+  /**
+   * Changes, signatures and their public keys that the receiver lacked, each sent once, as one stream of Zstandard from
+   * either side. Hashes, keys of entries, requests and duplicates are not in it. Frames put what is alike side by side,
+   * and leave out checksums, so a talk over many entries can take fewer bytes than this.
+   */
   readonly payload: number
   readonly beyond: number
   readonly trips: number
@@ -24,7 +28,10 @@ export interface Talk {
 export interface Pair {
   readonly ceo: NodeChild
   readonly sec: NodeChild
-  /** Edits one leaf of entries `from` to `to` − 1, the first half of them on `ceo` and the others on `sec`. */
+  /**
+   * Edits one leaf of the entries at places `from` to `to` − 1 of an order that scatters them, the first half on `ceo` and
+   * the others on `sec`. The order is always the same, and holds each entry once.
+   */
   edit(from: number, to: number): Promise<void>
   /** Makes both unknown to each other. The connection is new as well, so a talk's time then holds the introduction. */
   forget(): Promise<void>
@@ -45,13 +52,17 @@ export async function openPair(parts: AsyncDisposableStack, homes: Homes): Promi
   const meet = async () => sec.call('meet', await ceo.call('whereabouts'))
   await meet()
   await both((node) => node.call('written'))
+  const entries = await ceo.call('entries')
+  const stride = strideOver(entries)
 
   return {
     ceo,
     sec,
     async edit(from, to) {
-      const middle = from + Math.ceil((to - from) / 2)
-      await Promise.all([ceo.call('edit', from, middle), sec.call('edit', middle, to)])
+      if (to > entries) throw new Error(`${entries} entries are too few for so many edits`)
+      const scattered = Array.from({ length: to - from }, (_, i) => ((from + i) * stride) % entries)
+      const middle = Math.ceil(scattered.length / 2)
+      await Promise.all([ceo.call('edit', scattered.slice(0, middle)), sec.call('edit', scattered.slice(middle))])
     },
     async forget() {
       await both((node) => node.call('forgetPeers'))
@@ -80,4 +91,15 @@ export async function openPair(parts: AsyncDisposableStack, homes: Homes): Promi
       }
     },
   }
+}
+
+/**
+ * Steps of so many entries come to each once before they come to the first again. Neighbours have keys that are alike,
+ * and so travel for less than what is edited by people would.
+ */
+function strideOver(entries: number): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b))
+  let stride = 7_919
+  while (divisor(stride, entries) > 1) stride++
+  return stride
 }

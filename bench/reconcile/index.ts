@@ -1,8 +1,8 @@
 /**
  * What it costs to make two replicas equal, over the real transport on loopback, each replica in a process of its own.
  *
- * Both hold the same entries (see `homes`), then half of the edited ones are edited on either side, one leaf each; an
- * edited entry counts twice in the symmetric difference. A known peer is one with a checkpoint; to an unknown one the
+ * Both hold the same entries (see `homes`), then half of the edited ones, which are from all over, are edited on either
+ * side, one leaf each; an edited entry counts twice in the symmetric difference. A known peer is one with a checkpoint; to an unknown one the
  * connection is new as well, and the time holds the introduction. The processes have talked a few times before.
  */
 import type { Bar, Figure, Plot, Question, Size, Unit } from '../question.ts'

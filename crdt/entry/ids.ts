@@ -15,7 +15,6 @@ export const NODE_SCOPE = 'node' as Scope
 /** The scope that is meant where none is said. */
 export const MESH_SCOPE = 'mesh' as Scope
 
-const utf8 = new TextEncoder()
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 const SCOPE_WAY_OUT = 'use node, mesh, federation, user:<id>, user:<tenant>:<id> or tenant:<id>'
@@ -42,7 +41,7 @@ export function describeEntry(id: EntryId): string {
 export function parseScope(text: unknown, field = 'scope'): Scope {
   const fault = (what: string) => new MeshError('SCOPE_INVALID', `${field}: ${what}; ${SCOPE_WAY_OUT}`, { field })
   if (typeof text !== 'string') throw fault('a scope is text')
-  if (utf8.encode(text).length > MAX_SCOPE_BYTES) {
+  if (Buffer.byteLength(text) > MAX_SCOPE_BYTES) {
     throw new MeshError('SCOPE_TOO_LARGE', `${field}: longer than ${MAX_SCOPE_BYTES} bytes of UTF-8`, { field })
   }
   if (!text.isWellFormed() || CONTROL.test(text)) throw fault('holds a control character or a lone surrogate')
@@ -57,7 +56,7 @@ export function parseScope(text: unknown, field = 'scope'): Scope {
 export function parseMemoryKey(text: unknown, field = 'key'): string {
   const fault = (what: string) => new MeshError('KEY_INVALID', `${field}: ${what}`, { field })
   if (typeof text !== 'string' || text === '') throw fault('a key is text of at least one character')
-  if (utf8.encode(text).length > MAX_KEY_BYTES) {
+  if (Buffer.byteLength(text) > MAX_KEY_BYTES) {
     throw new MeshError('KEY_TOO_LARGE', `${field}: longer than ${MAX_KEY_BYTES} bytes of UTF-8; shorten it`, { field })
   }
   if (!text.isWellFormed()) throw fault('holds a lone surrogate, which no file or peer can keep')
@@ -72,7 +71,7 @@ export function parseSkillName(text: unknown, field = 'name'): string {
     return new MeshError('NAME_INVALID', `${field}: ${what}`, { field, hint })
   }
   if (typeof text !== 'string' || text === '') throw fault('a skill name is text of at least one character')
-  if (utf8.encode(text).length > MAX_NAME_BYTES) throw fault(`longer than ${MAX_NAME_BYTES} bytes of UTF-8`)
+  if (Buffer.byteLength(text) > MAX_NAME_BYTES) throw fault(`longer than ${MAX_NAME_BYTES} bytes of UTF-8`)
   if (!text.isWellFormed() || CONTROL.test(text)) throw fault('holds a control character or a lone surrogate')
   if (/[/\\]/.test(text) || text.startsWith('.')) throw fault('holds a slash or backslash, or begins with a dot')
   return text
@@ -82,7 +81,7 @@ export function parseSkillName(text: unknown, field = 'name'): string {
 export function parseNodeId(text: unknown, field = 'node_id'): string {
   const fault = (what: string) => new MeshError('NODE_ID_INVALID', `${field}: ${what}`, { field })
   if (typeof text !== 'string' || text === '') throw fault('a node id is text of at least one character')
-  if (utf8.encode(text).length > MAX_NODE_ID_BYTES) throw fault(`longer than ${MAX_NODE_ID_BYTES} bytes of UTF-8`)
+  if (Buffer.byteLength(text) > MAX_NODE_ID_BYTES) throw fault(`longer than ${MAX_NODE_ID_BYTES} bytes of UTF-8`)
   if (!text.isWellFormed() || CONTROL.test(text)) throw fault('holds a control character or a lone surrogate')
   return text
 }

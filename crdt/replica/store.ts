@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import {
   type Authorship,
   type Conflict,
@@ -248,9 +248,14 @@ export class Store implements Replica {
 
   async apply(transfers: readonly Transfer[], via: string): Promise<ApplyOutcome[]> {
     // What has been vetted is written while the rest is being vetted.
-    const jobs = Array.from({ length: Math.ceil(transfers.length / TASKS_PER_JOB) }, (_, i) =>
-      this.#apply(transfers.slice(i * TASKS_PER_JOB, (i + 1) * TASKS_PER_JOB), via),
-    )
+    const jobs: Promise<ApplyOutcome[]>[] = []
+    for (let from = 0; from < transfers.length; from += TASKS_PER_JOB) {
+      const job = this.#apply(transfers.slice(from, from + TASKS_PER_JOB), via)
+      job.catch(() => {}) // seen below, when all have begun
+      jobs.push(job)
+      // Reading what is here already of so many takes milliseconds: others have a turn in between.
+      await setImmediate()
+    }
     return (await Promise.all(jobs)).flat()
   }
 

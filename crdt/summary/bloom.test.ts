@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { BLOOM_SEED_BYTES, type Bloom, type BloomInit, createBloom, decodeBloom, MAX_BLOOM_BYTES } from './index.ts'
+import {
+  BLOOM_SEED_BYTES,
+  type Bloom,
+  type BloomInit,
+  createBloom,
+  decodeBloom,
+  falsePositives,
+  MAX_BLOOM_BYTES,
+} from './index.ts'
 import { faultOf, hashes, versions } from './source-suite.ts'
 
 const seeds = fc.uint8Array({ minLength: BLOOM_SEED_BYTES, maxLength: BLOOM_SEED_BYTES })
@@ -69,6 +77,15 @@ describe('bloom', () => {
     // Independent filters agree on the product of their rates: 1 % here, not 9 %.
     expect(both / asked.length).toBeLessThan(0.02)
     expect(first.size / asked.length).toBeGreaterThan(0.05)
+  })
+
+  it('takes strangers for its own as often as the formula says', () => {
+    const items = hashes('in', 4_000)
+    for (const bitsPerItem of [1, 2, 3, 4, 6, 8]) {
+      const bloom = bloomOf(items, { bitsPerItem })
+      const wrong = STRANGERS.filter((item) => bloom.has(item)).length / STRANGERS.length
+      expect(Math.abs(wrong / falsePositives(bitsPerItem) - 1)).toBeLessThan(0.15)
+    }
   })
 
   it('knows nothing when it is empty', () => {

@@ -62,6 +62,12 @@ function probesFor(bitsPerItem: number): number {
   return Math.min(MAX_PROBES, Math.max(1, Math.round(bitsPerItem * Math.LN2)))
 }
 
+/** How often a filter of so many bits an item takes another item for one of its own: (1 − e^(−k/b))^k, as there. */
+export function falsePositives(bitsPerItem: number): number {
+  const probes = probesFor(bitsPerItem)
+  return (1 - Math.exp(-probes / bitsPerItem)) ** probes
+}
+
 /**
  * Encoded: probes (1 byte), seed (16), length of the bit array in bytes (4, big-endian), the bits (bit i is bit i mod 8
  * of byte i div 8). Positions are part of the format: other implementations must compute the same ones.

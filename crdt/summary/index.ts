@@ -3,7 +3,7 @@
  * Bloom filter says roughly; coded symbols say exactly. Pure: no I/O, clock, randomness or logging.
  */
 export type { Bloom, BloomInit } from './bloom.ts'
-export { BLOOM_SEED_BYTES, createBloom, decodeBloom, MAX_BLOOM_BYTES } from './bloom.ts'
+export { BLOOM_SEED_BYTES, createBloom, decodeBloom, falsePositives, MAX_BLOOM_BYTES } from './bloom.ts'
 export type { Decoder, Difference } from './decoder.ts'
 export { createDecoder } from './decoder.ts'
 export { addTo, combine, equalDigests, subtractFrom, zeroDigest } from './digest.ts'

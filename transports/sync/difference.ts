@@ -6,15 +6,16 @@ import {
   type Difference,
   decodeSymbols,
   encodeSymbols,
-  ID_BYTES,
   idOf,
   type SymbolPrefix,
   TAG_BYTES,
   type Window,
 } from '../../crdt/summary/index.ts'
 import { exchangeSieve, exchangeSince, sinceBytes } from './filters.ts'
-import { createPacer } from './pacer.ts'
+import { createPacer, createWorkPacer } from './pacer.ts'
 import { byName, inTurn, type Outcome, type Pass, type Reading, talk } from './pass.ts'
+import { equalShortIds } from './short-ids.ts'
+import { answerSift, cheapestSift, sift } from './sift.ts'
 import type { Message, Stand } from './wire.ts'
 
 /**
@@ -28,11 +29,16 @@ const FIRST_SYMBOLS = 256
 const FEWEST_SYMBOLS = 32
 /** Symbols for each difference, beyond what decoding needs on average (1.35 to 1.45): seldom is a further block due. */
 const SYMBOLS_PER_DIFFERENCE = 1.65
+/** From so many differences on, half as many symbols are asked for first: then the rest is known within two percent. */
+const MANY_DIFFERENCES = 8_192
+const SYMBOLS_PER_DIFFERENCE_OF_MANY = 1.4
 /** Bytes of a symbol on the wire, about: 12 and a count. */
 const SYMBOL_BYTES = 14
 const MAX_BLOCK_SYMBOLS = 64 * 1024
 /** Bytes that a filter must save: with it a talk takes a round trip more. */
 const WORTH_A_ROUND_TRIP = 64 * 1024
+/** Differences that are named one by one, for each symbol that is kept: those of more are too many to hold. */
+const SIFTED_PER_SYMBOL = 2
 /** How many versions back the one that the peer has is looked for. */
 const REACH = 64
 /** Changes that are kept between finding out who is ahead and sending them, in bytes; others are read once more. */
@@ -53,18 +59,28 @@ function isAgreed(mine: Stand, theirs: Stand): boolean {
 
 const changedSince = ({ at, checkpoint: [since] }: Stand) => at - since
 
+/** What a session tries once: what they leave is for symbols. */
+export type Tried = Set<'since' | 'sift'>
+
 /** The initiator's side. */
-export async function findAndTalk(pass: Pass, tried: Set<'since'>): Promise<Outcome> {
+export async function findAndTalk(pass: Pass, tried: Tried): Promise<Outcome> {
   const { link } = pass
   const local = await symbolsOf(pass)
-  const decoder = createDecoder(local, pass.mine.items)
+  let decoder = createDecoder(local, pass.mine.items)
+  let sifted: Difference | undefined
   // The first symbols come unasked, behind the peer's stand.
   let { symbols } = await link.expect('symbols')
   for (;;) {
     const difference = await take(decoder, symbols)
     if (difference === 'undecodable') return sayUndecodable(pass)
-    if (difference !== undefined) return talkOf(pass, difference)
+    if (difference !== undefined) return talkOf(pass, difference, sifted)
     const next = nextStep(pass, decoder, tried)
+    if (next.type === 'sift') {
+      sifted = await sift(pass, local, next.bits, next.count)
+      decoder = createDecoder(local, pass.mine.items)
+      symbols = (await link.expect('symbols')).symbols
+      continue
+    }
     await link.send(next)
     if (next.type === 'since') return exchangeSince(pass)
     if (next.type === 'sieve') return exchangeSieve(pass, next.bits)
@@ -83,10 +99,14 @@ export async function encodeAndTalk(pass: Pass): Promise<Outcome> {
     if (block <= 0) throw new MeshError('MESSAGE_UNEXPECTED', 'more symbols are asked for than there are')
     await link.send({ type: 'symbols', symbols: encodeSymbols(symbols.symbols(sent, block)) })
     sent += block
-    const message = await link.expect('more', 'found', 'since', 'sieve')
+    const message = await link.expect('more', 'found', 'since', 'sift', 'sieve')
     if (message.type === 'since') return exchangeSince(pass)
     if (message.type === 'sieve') return exchangeSieve(pass, Math.min(32, Math.max(1, message.bits)))
     if (message.type === 'found') return answerFound(pass, message)
+    if (message.type === 'sift') {
+      await answerSift(pass, symbols, message.filter)
+      sent = 0
+    }
     count = message.count
   }
 }
@@ -109,25 +129,32 @@ async function take(decoder: Decoder, symbols: Uint8Array): Promise<Difference |
   }
 }
 
-/** What is cheapest for as many differences as there seem to be. Filters are tried once: what they leave is for symbols. */
-function nextStep(
-  { mine, theirs }: Pass,
-  decoder: Decoder,
-  tried: Set<'since'>,
-): Extract<Message, { type: 'more' | 'since' | 'sieve' }> {
+type Step = Extract<Message, { type: 'more' | 'since' | 'sieve' }> | { type: 'sift'; bits: number; count: number }
+
+/** What is cheapest for as many differences as there seem to be. */
+function nextStep({ mine, theirs }: Pass, decoder: Decoder, tried: Tried): Step {
   const { received, estimate } = decoder
-  const wanted = Math.ceil(estimate * SYMBOLS_PER_DIFFERENCE)
-  const count = Math.max(wanted - received, FEWEST_SYMBOLS, Math.ceil(received / 4))
-  const filterBytes = sinceBytes(changedSince(mine)) + sinceBytes(changedSince(theirs))
+  const isMany = estimate > MANY_DIFFERENCES
+  const perDifference = isMany ? SYMBOLS_PER_DIFFERENCE_OF_MANY : SYMBOLS_PER_DIFFERENCE
+  const missing = Math.max(0, Math.ceil(estimate * perDifference) - received) * SYMBOL_BYTES
   const cleaning = FIRST_SYMBOLS * SYMBOL_BYTES
-  const saved = count * SYMBOL_BYTES - filterBytes - cleaning
-  if (!tried.has('since') && isAgreed(mine, theirs) && saved > WORTH_A_ROUND_TRIP) {
+  const filters = sinceBytes(changedSince(mine)) + sinceBytes(changedSince(theirs)) + cleaning
+  if (!tried.has('since') && isAgreed(mine, theirs) && missing - filters > WORTH_A_ROUND_TRIP) {
     tried.add('since')
     return { type: 'since' }
   }
-  const items = Math.max(mine.items, theirs.items)
   const available = keptSymbols(Math.min(mine.items, theirs.items))
-  if (received + count > available) return { type: 'sieve', bits: sieveBits(items, estimate) }
+  const sifting = cheapestSift(mine.items, estimate, perDifference * SYMBOL_BYTES)
+  const isNamed = estimate <= SIFTED_PER_SYMBOL * available
+  if (!tried.has('sift') && isNamed && missing - sifting.bytes - cleaning > WORTH_A_ROUND_TRIP) {
+    tried.add('sift')
+    return { type: 'sift', bits: sifting.bits, count: Math.max(FIRST_SYMBOLS, Math.ceil(sifting.left / 2)) }
+  }
+  const aim = isMany && received < estimate / 2 ? estimate / 2 : estimate * perDifference
+  const count = Math.max(Math.ceil(aim) - received, FEWEST_SYMBOLS, Math.ceil(received / (isMany ? 32 : 4)))
+  if (Math.max(estimate * perDifference, received + count) > available) {
+    return { type: 'sieve', bits: sieveBits(Math.max(mine.items, theirs.items), estimate) }
+  }
   return { type: 'more', count }
 }
 
@@ -137,26 +164,40 @@ function sieveBits(items: number, differences: number): number {
 }
 
 async function sayUndecodable(pass: Pass): Promise<Outcome> {
-  await pass.link.send({ type: 'found', exact: false, lacking: NO_IDS, behind: NO_IDS })
+  await pass.link.send({ type: 'found', exact: false, lacking: [], behind: [] })
   await talk(pass, inTurn([]))
   return 'undecodable'
 }
 
-const NO_IDS = new Uint8Array()
-
 /** Tells the responder what to send, and sends what it lacks. */
-async function talkOf(pass: Pass, difference: Difference): Promise<Outcome> {
+async function talkOf(pass: Pass, decoded: Difference, sifted: Difference | undefined): Promise<Outcome> {
+  const difference = sifted === undefined ? decoded : together(sifted, decoded)
   // Digests differ, so something does: two versions of one entry that share an id in this window.
   if (difference.onlyHere.length + difference.onlyThere.length === 0) return sayUndecodable(pass)
   const sorted = await withFinder(pass, (finder) => sortOut(pass, finder, difference))
-  if (sorted === undefined) return sayUndecodable(pass)
+  // This side has not what it is said to have: other items gave these symbols. What was sifted may have changed meanwhile.
+  if (sorted.isStrange && sifted === undefined) return sayUndecodable(pass)
   const { readings, lacking, behind } = sorted
-  const ids = { lacking: Buffer.concat(lacking), behind: Buffer.concat(behind) }
-  await pass.link.send({ type: 'found', exact: true, ...ids })
-  return talk(pass, inTurn(readings), { expected: readings.length + lacking.length + behind.length })
+  const exact = sifted === undefined
+  await pass.link.send({ type: 'found', exact, lacking, behind })
+  const outcome = await talk(pass, inTurn(readings), { expected: readings.length + lacking.length + behind.length })
+  return outcome === 'proven' && !exact ? 'closer' : outcome
+}
+
+/** What was sifted out and what symbols gave. What stands on both sides is in both sets, and shares its tag with another. */
+function together(sifted: Difference, decoded: Difference): Difference {
+  const here = new Set(sifted.onlyHere.map(name))
+  const onBoth = new Set(decoded.onlyThere.map(name).filter((id) => here.has(id)))
+  const differs = (id: Uint8Array) => !onBoth.has(name(id))
+  return {
+    onlyHere: [...sifted.onlyHere.filter(differs), ...decoded.onlyHere],
+    onlyThere: [...sifted.onlyThere, ...decoded.onlyThere.filter(differs)],
+  }
 }
 
 interface Sorted {
+  /** Whether this side lacks something that it is said to have. */
+  readonly isStrange: boolean
   readonly readings: readonly Reading[]
   /** Ids of the peer's items that this side has no version of, or that are to travel whole. */
   readonly lacking: readonly Uint8Array[]
@@ -164,25 +205,23 @@ interface Sorted {
   readonly behind: readonly Uint8Array[]
 }
 
-/** Who is to send what. Undefined where this side has not what it is said to have: other items gave these symbols. */
-async function sortOut(
-  pass: Pass,
-  finder: ItemFinder,
-  { onlyHere, onlyThere }: Difference,
-): Promise<Sorted | undefined> {
+/** Who is to send what. */
+async function sortOut(pass: Pass, finder: ItemFinder, { onlyHere, onlyThere }: Difference): Promise<Sorted> {
   const { replica } = pass.components
-  const pause = createPacer()
+  const pause = createWorkPacer(pass.link)
   const keep = createKeeper(pass)
   const theirs = Map.groupBy(onlyThere, tagName)
   const readings: { id: Item['id']; read: Reading }[] = []
   const covered = new Set<Uint8Array>()
   const behind: Uint8Array[] = []
-  for (const id of onlyHere) {
+  let isStrange = false
+  // In order of tags: what lies together is read together.
+  for (const id of onlyHere.toSorted(Buffer.compare)) {
     await pause()
     const items = await itemsById(finder, pass.window, id)
-    if (items.length === 0) return undefined
+    isStrange ||= items.length === 0
     const others = theirs.get(tagName(id)) ?? []
-    const isKnown = (past: Uint8Array) => others.some((other) => equalIds(other, idOf(past, pass.window)))
+    const isKnown = (past: Uint8Array) => others.some((other) => equalShortIds(other, idOf(past, pass.window)))
     for (const item of items) {
       if (others.length === 0 || pass.whole) {
         readings.push({ id: item.id, read: () => replica.transfer(item.id) })
@@ -196,7 +235,7 @@ async function sortOut(
     }
   }
   const lacking = onlyThere.filter((id) => !covered.has(id))
-  return { readings: readings.sort(byName).map(({ read }) => read), lacking, behind }
+  return { isStrange, readings: readings.sort(byName).map(({ read }) => read), lacking, behind }
 }
 
 /** The responder sends what the initiator lacks, and what is new in entries that it is behind with. */
@@ -214,20 +253,20 @@ async function lookUp(
   found: Found,
 ): Promise<{ readings: readonly Reading[]; unfit: number }> {
   const { replica } = pass.components
-  const pause = createPacer()
+  const pause = createWorkPacer(pass.link)
   const keep = createKeeper(pass)
   const readings: { id: Item['id']; read: Reading }[] = []
   let unfit = 0
-  for (const id of idsIn(found.lacking)) {
+  for (const id of found.lacking) {
     await pause()
     for (const { id: entry } of await itemsById(finder, pass.window, id)) {
       readings.push({ id: entry, read: () => replica.transfer(entry) })
     }
   }
-  for (const id of idsIn(found.behind)) {
+  for (const id of found.behind) {
     await pause()
     for (const item of await finder.find(id.subarray(0, TAG_BYTES))) {
-      const isKnown = (past: Uint8Array) => equalIds(id, idOf(past, pass.window))
+      const isKnown = (past: Uint8Array) => equalShortIds(id, idOf(past, pass.window))
       const news = await replica.news(item.id, isKnown, REACH)
       if (news === undefined) continue
       // Both have what the other has not: this side's goes over whole now, the other's in the next pass.
@@ -250,7 +289,7 @@ async function withFinder<T>(pass: Pass, use: (finder: ItemFinder) => Promise<T>
 /** This side's items with an id: one but for chance. One that was changed meanwhile is found by its tag. */
 async function itemsById(finder: ItemFinder, window: Window, id: Uint8Array): Promise<readonly Item[]> {
   const items = await finder.find(id.subarray(0, TAG_BYTES))
-  const exact = items.filter(({ item }) => equalIds(id, idOf(item, window)))
+  const exact = items.filter(({ item }) => equalShortIds(id, idOf(item, window)))
   return exact.length > 0 ? exact : items
 }
 
@@ -266,10 +305,5 @@ function createKeeper({ components: { replica } }: Pass): (news: News, isKnown: 
   }
 }
 
-function idsIn(bytes: Uint8Array): Uint8Array[] {
-  const count = Math.floor(bytes.length / ID_BYTES)
-  return Array.from({ length: count }, (_, i) => bytes.subarray(i * ID_BYTES, (i + 1) * ID_BYTES))
-}
-
 const tagName = (id: Uint8Array) => Buffer.from(id.subarray(0, TAG_BYTES)).toString('hex')
-const equalIds = (a: Uint8Array, b: Uint8Array) => a.every((byte, i) => byte === b[i])
+const name = (id: Uint8Array) => Buffer.from(id).toString('hex')

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import type { ChangedItem, Item, Transfer } from '../../crdt/replica/index.ts'
-import { BLOOM_SEED_BYTES, type Bloom, createBloom, decodeBloom, idOf } from '../../crdt/summary/index.ts'
+import type { ChangedItem, Transfer } from '../../crdt/replica/index.ts'
+import { type Bloom, decodeBloom, idOf } from '../../crdt/summary/index.ts'
 import { createPacer } from './pacer.ts'
 import { byName, inTurn, type Outcome, type Pass, talk } from './pass.ts'
+import { allItems, newBloom } from './sift.ts'
 
 /** Changed items up to which a filter is so exact that the pass after it is likely to find both equal. */
 const FEW_ITEMS = 4_096
@@ -59,18 +59,10 @@ async function* sieved(pass: Pass, theirs: Bloom): AsyncGenerator<Transfer> {
   }
 }
 
-async function* allItems({ components: { replica, memory } }: Pass): AsyncGenerator<readonly Item[]> {
-  for await (const items of replica.items()) yield items.filter((item) => memory.takesPart(item))
-}
-
 /** A filter passes something over, and what it takes for known may not be: the next pass finds both. */
 const atMostCloser = (outcome: Outcome): Outcome => (outcome === 'undecodable' ? outcome : 'closer')
 
 const bitsFor = (items: number) => (items <= FEW_ITEMS ? BITS_FOR_FEW : BITS_FOR_MANY)
-
-function newBloom(size: number, bitsPerItem: number): Bloom {
-  return createBloom({ size, bitsPerItem, seed: randomBytes(BLOOM_SEED_BYTES) })
-}
 
 /** Both send at once: neither may wait for the other to read before it reads itself. */
 async function swap({ link }: Pass, mine: Bloom): Promise<Bloom> {

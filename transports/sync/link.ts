@@ -46,7 +46,11 @@ export class Link {
    * @throws {MeshError} `PEER_SILENT`, `MESSAGE_INVALID`, `MESSAGE_UNEXPECTED`, what the peer refused, or the channel's
    */
   async receive<T extends MessageType>(...types: readonly T[]): Promise<Of<T> | undefined> {
-    return this.#read(await this.#nextFrame(), types, true)
+    for (;;) {
+      const message = this.#read(await this.#nextFrame(), [...types, 'busy'], true)
+      // A sign of life: the wait for what is due begins anew.
+      if (message?.type !== 'busy') return message as Of<T> | undefined
+    }
   }
 
   /** As {@link receive}, where the peer may be silent for as long as it likes, and messages may be lost or doubled. */

@@ -1,5 +1,5 @@
 import { decode, encode } from 'cborg'
-import { describeEntry, type EntryId, NODE_SCOPE } from '../../crdt/entry/index.ts'
+import { describeEntry, type EntryId, entryName, NODE_SCOPE } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { ApplyOutcome, Item, Replica, SideStore, Transfer } from '../../crdt/replica/index.ts'
 import { itemOf, subtractFrom } from '../../crdt/summary/index.ts'
@@ -105,12 +105,12 @@ export class PeerMemory {
 
   /** Whether one of the two refuses an entry, as far as was known when the pass began. */
   isLeftOut(id: EntryId): boolean {
-    return this.#leftOut.has(nameOf(id))
+    return this.#leftOut.has(entryName(id))
   }
 
   /** Whether an item takes part in reconciling with the peer. */
   takesPart({ id, item }: Item): boolean {
-    const left = this.#leftOut.get(nameOf(id))
+    const left = this.#leftOut.get(entryName(id))
     return left === undefined || left.item !== hex(item)
   }
 
@@ -132,7 +132,7 @@ export class PeerMemory {
       // It takes no part anyway, and nobody may learn whether there is one.
       if (id.scope === NODE_SCOPE) continue
       const item = await this.#itemOf(id)
-      this.#leftOut.set(nameOf(id), { id, item: item && hex(item) })
+      this.#leftOut.set(entryName(id), { id, item: item && hex(item) })
     }
   }
 
@@ -140,7 +140,7 @@ export class PeerMemory {
   async take(transfers: readonly Transfer[]): Promise<ApplyOutcome[]> {
     const now = this.#components.now()
     const { due = [], waiting = [] } = Object.groupBy(transfers, ({ id }) =>
-      (this.#retries.get(nameOf(id))?.notBefore ?? 0) <= now ? 'due' : 'waiting',
+      (this.#retries.get(entryName(id))?.notBefore ?? 0) <= now ? 'due' : 'waiting',
     )
     const outcomes = await this.#components.replica.apply(due, this.#peer)
     for (const outcome of outcomes) this.#remember(outcome, now)
@@ -149,7 +149,7 @@ export class PeerMemory {
   }
 
   #remember(outcome: ApplyOutcome, now: number): void {
-    const name = nameOf(outcome.id)
+    const name = entryName(outcome.id)
     if (outcome.outcome === 'incomplete' && outcome.code === 'WORKER_LIMIT') {
       const attempts = (this.#retries.get(name)?.attempts ?? 0) + 1
       const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1))
@@ -190,5 +190,4 @@ function notYet(id: EntryId): ApplyOutcome {
   return { id, outcome: 'incomplete', code: 'WORKER_LIMIT', message: 'broke a limit before; tried again later' }
 }
 
-const nameOf = (id: EntryId) => `${id.kind}\0${id.scope}\0${id.key}`
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

@@ -1,6 +1,6 @@
 import { MeshError } from '../../crdt/errors.ts'
 import { equalDigests } from '../../crdt/summary/index.ts'
-import { encodeAndTalk, findAndTalk } from './difference.ts'
+import { encodeAndTalk, findAndTalk, type Tried } from './difference.ts'
 import type { Link } from './link.ts'
 import { type Outcome, type Pass, type SessionComponents, talk } from './pass.ts'
 import type { Manner, Message, Stand } from './wire.ts'
@@ -21,7 +21,7 @@ const MAX_PASSES = 12
 
 /** Begins a session. Resolves when both are proven equal. @throws {MeshError} `SYNC_INCOMPLETE`, `SYNC_UNDECIDED`, or the link's */
 export async function initiate(components: SessionComponents, link: Link): Promise<void> {
-  const tried = new Set<'since'>()
+  const tried: Tried = new Set()
   let manner: Manner = { window: 0, whole: false }
   let rostersTold = false
   for (let pass = 0; pass < MAX_PASSES; pass++) {

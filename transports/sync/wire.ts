@@ -3,6 +3,7 @@ import { type EntryId, parseEntryId } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import { WINDOWS, type Window } from '../../crdt/summary/index.ts'
 import { decodeEntries, type EntryPart, encodeEntries } from './frames.ts'
+import { decodeShortIds, encodeShortIds } from './short-ids.ts'
 
 /**
  * Messages between two members, each one frame: a CBOR array of its number on the channel, its
@@ -73,6 +74,9 @@ export interface Held {
   readonly unfit: number
 }
 
+/** Ids of items; what arrives is cut to short ids. */
+type Ids = readonly Uint8Array[]
+
 export type Message =
   | {
       readonly type: 'hello'
@@ -90,9 +94,12 @@ export type Message =
   | { readonly type: 'more'; readonly count: number }
   | { readonly type: 'since' }
   | { readonly type: 'sieve'; readonly bits: number }
-  | { readonly type: 'found'; readonly exact: boolean; readonly lacking: Uint8Array; readonly behind: Uint8Array }
+  | { readonly type: 'sift'; readonly filter: Uint8Array; readonly count: number }
+  | { readonly type: 'sifted'; readonly ids: Ids; readonly more: boolean }
+  | { readonly type: 'found'; readonly exact: boolean; readonly lacking: Ids; readonly behind: Ids }
   | { readonly type: 'entries'; readonly entries: readonly EntryPart[] }
   | { readonly type: 'end' }
+  | { readonly type: 'busy' }
   | { readonly type: 'push'; readonly entries: readonly EntryPart[]; readonly told: readonly string[] }
   | ({ readonly type: 'held' } & Held)
   | {
@@ -133,7 +140,7 @@ function fields(m: Message): unknown[] {
     case 'symbols':
       return [m.symbols]
     case 'found':
-      return [m.exact, m.lacking, m.behind]
+      return [m.exact, encodeShortIds(m.lacking), encodeShortIds(m.behind)]
     case 'entries':
       return [encodeEntries(m.entries)]
     case 'push':
@@ -150,8 +157,13 @@ function fields(m: Message): unknown[] {
       return [m.count]
     case 'sieve':
       return [m.bits]
+    case 'sift':
+      return [m.filter, m.count]
+    case 'sifted':
+      return [encodeShortIds(m.ids), m.more]
     case 'since':
     case 'end':
+    case 'busy':
       return []
   }
 }
@@ -198,7 +210,7 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
     case 'symbols':
       return { type, symbols: asBytes(f[0]) }
     case 'found':
-      return { type, exact: f[0] === true, lacking: asBytes(f[1]), behind: asBytes(f[2]) }
+      return { type, exact: f[0] === true, lacking: asIds(f[1]), behind: asIds(f[2]) }
     case 'entries':
       return { type, entries: decodeEntries(asBytes(f[0])) }
     case 'push':
@@ -217,8 +229,13 @@ function parse(type: MessageType, f: readonly unknown[]): Message {
       return { type, count: asCount(f[0]) }
     case 'sieve':
       return { type, bits: asCount(f[0]) }
+    case 'sift':
+      return { type, filter: asBytes(f[0]), count: asCount(f[1]) }
+    case 'sifted':
+      return { type, ids: asIds(f[0]), more: f[1] === true }
     case 'since':
     case 'end':
+    case 'busy':
       return { type }
     default:
       throw new TypeError('an unknown type')
@@ -271,6 +288,7 @@ function asWindow(value: unknown): Window {
   return window
 }
 
+const asIds = (value: unknown) => decodeShortIds(asBytes(value))
 const asTexts = (value: unknown) => asList(value, MAX_ADDRESSES).map(asText)
 
 function asCount(value: unknown): number {
