@@ -4,7 +4,9 @@ import { MAX_FRAME_BYTES } from '../transport.ts'
 /** A frame travels as its length, 4 bytes big-endian, and then its bytes. */
 export const FRAME_HEADER_BYTES = 4
 
-/** The first size that the decoder allocates (one encrypted message of the wire), and the most that it keeps while empty. */
+/** The first size that the decoder allocates: many channels carry a few short frames, and every one has a decoder. */
+const FIRST_BUFFER_BYTES = 1024
+/** The most that it keeps while empty: one encrypted message of the wire. */
 const SMALL_BUFFER_BYTES = 64 * 1024
 
 const NOTHING = new Uint8Array(0)
@@ -91,7 +93,7 @@ export class FrameDecoder {
     if (needed <= this.#bytes.byteLength / 2) {
       this.#bytes.copyWithin(0, this.#start, this.#end)
     } else {
-      const grown = new Uint8Array(Math.max(SMALL_BUFFER_BYTES, 2 ** Math.ceil(Math.log2(needed))))
+      const grown = new Uint8Array(Math.max(FIRST_BUFFER_BYTES, 2 ** Math.ceil(Math.log2(needed))))
       grown.set(this.#bytes.subarray(this.#start, this.#end))
       this.#bytes = grown
     }

@@ -13,8 +13,8 @@ import {
 } from '../../crdt/summary/index.ts'
 import { exchangeSieve, exchangeSince, sinceBytes } from './filters.ts'
 import { createPacer, createWorkPacer } from './pacer.ts'
-import { byName, inTurn, type Outcome, type Pass, type Reading, talk } from './pass.ts'
-import { equalShortIds } from './short-ids.ts'
+import { inTurn, type Outcome, type Pass, type Reading, sortByName, talk } from './pass.ts'
+import { equalShortIds, tagOf } from './short-ids.ts'
 import { answerSift, cheapestSift, sift } from './sift.ts'
 import type { Message, Stand } from './wire.ts'
 
@@ -186,13 +186,18 @@ async function talkOf(pass: Pass, decoded: Difference, sifted: Difference | unde
 
 /** What was sifted out and what symbols gave. What stands on both sides is in both sets, and shares its tag with another. */
 function together(sifted: Difference, decoded: Difference): Difference {
-  const here = new Set(sifted.onlyHere.map(name))
-  const onBoth = new Set(decoded.onlyThere.map(name).filter((id) => here.has(id)))
-  const differs = (id: Uint8Array) => !onBoth.has(name(id))
+  const [here, there] = [byTag(sifted.onlyHere), byTag(decoded.onlyThere)]
   return {
-    onlyHere: [...sifted.onlyHere.filter(differs), ...decoded.onlyHere],
-    onlyThere: [...sifted.onlyThere, ...decoded.onlyThere.filter(differs)],
+    onlyHere: [...sifted.onlyHere.filter((id) => !isIn(there, id)), ...decoded.onlyHere],
+    onlyThere: [...sifted.onlyThere, ...decoded.onlyThere.filter((id) => !isIn(here, id))],
   }
+}
+
+const byTag = (ids: readonly Uint8Array[]) => new Map(ids.map((id) => [tagOf(id), id]))
+
+function isIn(ids: ReadonlyMap<number, Uint8Array>, id: Uint8Array): boolean {
+  const other = ids.get(tagOf(id))
+  return other !== undefined && equalShortIds(id, other)
 }
 
 interface Sorted {
@@ -210,7 +215,7 @@ async function sortOut(pass: Pass, finder: ItemFinder, { onlyHere, onlyThere }: 
   const { replica } = pass.components
   const pause = createWorkPacer(pass.link)
   const keep = createKeeper(pass)
-  const theirs = Map.groupBy(onlyThere, tagName)
+  const theirs = Map.groupBy(onlyThere, tagOf)
   const readings: { id: Item['id']; read: Reading }[] = []
   const covered = new Set<Uint8Array>()
   const behind: Uint8Array[] = []
@@ -220,7 +225,7 @@ async function sortOut(pass: Pass, finder: ItemFinder, { onlyHere, onlyThere }: 
     await pause()
     const items = await itemsById(finder, pass.window, id)
     isStrange ||= items.length === 0
-    const others = theirs.get(tagName(id)) ?? []
+    const others = theirs.get(tagOf(id)) ?? []
     const isKnown = (past: Uint8Array) => others.some((other) => equalShortIds(other, idOf(past, pass.window)))
     for (const item of items) {
       if (others.length === 0 || pass.whole) {
@@ -235,7 +240,7 @@ async function sortOut(pass: Pass, finder: ItemFinder, { onlyHere, onlyThere }: 
     }
   }
   const lacking = onlyThere.filter((id) => !covered.has(id))
-  return { isStrange, readings: readings.sort(byName).map(({ read }) => read), lacking, behind }
+  return { isStrange, readings: await readingsByName(readings, pause), lacking, behind }
 }
 
 /** The responder sends what the initiator lacks, and what is new in entries that it is behind with. */
@@ -274,7 +279,14 @@ async function lookUp(
       readings.push({ id: item.id, read: keep(news, isKnown) })
     }
   }
-  return { readings: readings.sort(byName).map(({ read }) => read), unfit }
+  return { readings: await readingsByName(readings, pause), unfit }
+}
+
+async function readingsByName(
+  readings: readonly { readonly id: Item['id']; readonly read: Reading }[],
+  pause: () => Promise<void>,
+): Promise<readonly Reading[]> {
+  return (await sortByName(readings, pause)).map(({ read }) => read)
 }
 
 async function withFinder<T>(pass: Pass, use: (finder: ItemFinder) => Promise<T>): Promise<T> {
@@ -304,6 +316,3 @@ function createKeeper({ components: { replica } }: Pass): (news: News, isKnown: 
     return async () => (await replica.news(transfer.id, isKnown, REACH))?.transfer
   }
 }
-
-const tagName = (id: Uint8Array) => Buffer.from(id.subarray(0, TAG_BYTES)).toString('hex')
-const name = (id: Uint8Array) => Buffer.from(id).toString('hex')

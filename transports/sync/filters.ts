@@ -1,7 +1,7 @@
 import type { ChangedItem, Transfer } from '../../crdt/replica/index.ts'
 import { type Bloom, decodeBloom, idOf } from '../../crdt/summary/index.ts'
 import { createPacer } from './pacer.ts'
-import { byName, inTurn, type Outcome, type Pass, talk } from './pass.ts'
+import { inTurn, type Outcome, type Pass, sortByName, talk } from './pass.ts'
 import { allItems, newBloom } from './sift.ts'
 
 /** Changed items up to which a filter is so exact that the pass after it is likely to find both equal. */
@@ -28,10 +28,14 @@ export async function exchangeSince(pass: Pass): Promise<Outcome> {
   const changed: ChangedItem[] = []
   for await (const item of replica.itemsSince(since, pass.link.peer)) if (memory.takesPart(item)) changed.push(item)
   const mine = newBloom(changed.length, bitsFor(changed.length))
-  for (const { item } of changed) mine.add(item)
+  const pause = createPacer()
+  for (const { item } of changed) {
+    await pause()
+    mine.add(item)
+  }
   const theirs = await swap(pass, mine)
-  const lacking = changed.filter(({ item, isTheirs }) => !isTheirs && !theirs.has(item)).sort(byName)
-  const readings = lacking.map(({ id, base }) => async () => {
+  const lacking = changed.filter(({ item, isTheirs }) => !isTheirs && !theirs.has(item))
+  const readings = (await sortByName(lacking, pause)).map(({ id, base }) => async () => {
     const isKnown = (item: Uint8Array) =>
       (base !== undefined && idOf(item, 0).every((b, i) => b === base[i])) || theirs.has(item)
     return (await replica.news(id, isKnown, REACH_SINCE))?.transfer
@@ -51,7 +55,8 @@ async function* sieved(pass: Pass, theirs: Bloom): AsyncGenerator<Transfer> {
   const { replica } = pass.components
   const pause = createPacer()
   for await (const items of allItems(pass)) {
-    for (const { id } of items.filter(({ item }) => !theirs.has(item)).sort(byName)) {
+    const lacking = items.filter(({ item }) => !theirs.has(item))
+    for (const { id } of await sortByName(lacking, pause)) {
       await pause()
       const news = await replica.news(id, (item) => theirs.has(item), REACH_SIEVE)
       if (news !== undefined) yield news.transfer

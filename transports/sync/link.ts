@@ -26,6 +26,9 @@ export class Link {
   readonly #silenceMs: number
   #sent = 0
   #taken = 0
+  /** The next frame, where it was asked for before it was due. */
+  #early: Promise<IteratorResult<Uint8Array>> | undefined
+  #isEnded = false
 
   constructor(channel: Channel, silenceMs: number = SILENCE_MS) {
     this.#channel = channel
@@ -53,9 +56,15 @@ export class Link {
     }
   }
 
-  /** As {@link receive}, where the peer may be silent for as long as it likes, and messages may be lost or doubled. */
+  /** As {@link receive}, where the peer may be silent for as long as it likes. */
+  async receiveNext<T extends MessageType>(...types: readonly T[]): Promise<Of<T> | undefined> {
+    const { value, done } = await this.#next()
+    return this.#read(done ? undefined : value, types, true)
+  }
+
+  /** As {@link receiveNext}, where messages may be lost or doubled. */
   async receiveIdle<T extends MessageType>(...types: readonly T[]): Promise<Of<T> | undefined> {
-    const { value, done } = await this.#frames.next()
+    const { value, done } = await this.#next()
     return this.#read(done ? undefined : value, types, false)
   }
 
@@ -85,6 +94,21 @@ export class Link {
     return this.expect(...types)
   }
 
+  /** Keeps the channel for a later talk, which this side begins. */
+  rest(): void {
+    const end = () => {
+      this.#isEnded = true
+      return this.#channel.close()
+    }
+    this.#early ??= this.#frames.next()
+    this.#early.then(({ done }) => (done ? end() : undefined), end)
+  }
+
+  /** Whether the peer has ended the channel, or it was lost, while it {@link rest}ed. */
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
   close(): Promise<void> {
     return this.#channel.close()
   }
@@ -94,8 +118,14 @@ export class Link {
   }
 
   async #nextFrame(): Promise<Uint8Array | undefined> {
-    const { value, done } = await this.#inTime(this.#frames.next())
+    const { value, done } = await this.#inTime(this.#next())
     return done ? undefined : value
+  }
+
+  #next(): Promise<IteratorResult<Uint8Array>> {
+    const next = this.#early ?? this.#frames.next()
+    this.#early = undefined
+    return next
   }
 
   /** Drops the channel when a peer neither sends what is due nor takes what it is sent. */

@@ -77,8 +77,23 @@ export async function* inTurn(readings: Iterable<Reading>): AsyncGenerator<Trans
   }
 }
 
-/** In order of scope and key: so that keys that follow each other share much, which a frame says once. */
-export function byName(a: { readonly id: EntryId }, b: { readonly id: EntryId }): number {
+/** Most entries that are put in order at once: a frame holds fewer, and all of many would hold the event loop up. */
+const SORTED_AT_ONCE = 4_096
+
+/** Puts entries near those with keys that share much with theirs, which a frame says once. */
+export async function sortByName<T extends { readonly id: EntryId }>(
+  entries: readonly T[],
+  pause: () => Promise<void>,
+): Promise<T[]> {
+  const sorted: T[] = []
+  for (let from = 0; from < entries.length; from += SORTED_AT_ONCE) {
+    for (const entry of entries.slice(from, from + SORTED_AT_ONCE).sort(byName)) sorted.push(entry)
+    await pause()
+  }
+  return sorted
+}
+
+function byName(a: { readonly id: EntryId }, b: { readonly id: EntryId }): number {
   if (a.id.scope !== b.id.scope) return a.id.scope < b.id.scope ? -1 : 1
   return a.id.key < b.id.key ? -1 : 1
 }

@@ -7,7 +7,7 @@ import type { LongWorkOptions, PeerSyncReport } from '../mesh.ts'
 import type { Channel, PeerId, Transport } from '../transport.ts'
 import type { ExchangeCounts } from './exchange.ts'
 import type { Introduction } from './hello.ts'
-import { Link } from './link.ts'
+import { Link, type Traffic } from './link.ts'
 import type { SessionComponents } from './pass.ts'
 import type { PeerMemory } from './peer-memory.ts'
 import { Pusher, receivePushes } from './push.ts'
@@ -45,6 +45,8 @@ export class Peer {
   readonly #pusher: Pusher
   #greeting: Promise<void> | undefined
   #session: Promise<PeerSyncReport> | undefined
+  /** The channel of the last session of this side, kept for the next. */
+  #resting: Link | undefined
   #cancelRepair: (() => void) | undefined
   #closed = false
   #failures = 0
@@ -133,13 +135,11 @@ export class Peer {
     const link = new Link(channel)
     this.#serving++
     try {
-      this.#ended(
-        await respond(
-          this.#sessionComponents({ sent: 0, received: 0, expected: undefined }, () => {}),
-          link,
-        ),
-        null,
-      )
+      for (let open = await nextSession(link); open !== undefined; open = await nextSession(link)) {
+        const counts = { sent: 0, received: 0, expected: undefined }
+        const components = this.#sessionComponents(counts, () => {})
+        this.#ended(await respond(components, link, open), null)
+      }
     } catch (error) {
       this.#ended(false, error)
       // The other side's report should say why, where it still listens.
@@ -164,7 +164,7 @@ export class Peer {
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelRepair?.()
-    await this.#pusher.close()
+    await Promise.all([this.#pusher.close(), this.#resting?.close()])
   }
 
   /** Introduces this node, once for a connection. @throws what opening a channel does */
@@ -190,13 +190,15 @@ export class Peer {
     const began = this.#components.clock.now()
     const counts: ExchangeCounts = { sent: 0, received: 0, expected: undefined }
     let link: Link | undefined
+    let before = NO_TRAFFIC
     let error: unknown
     const giveUp = () => link?.abort(signal?.reason as Error)
     try {
       signal?.throwIfAborted()
       signal?.addEventListener('abort', giveUp)
       await this.greet()
-      link = await this.#open(PROTOCOLS.session)
+      link = await this.#sessionLink()
+      before = { ...link.traffic }
       const say = () => {
         const { sent, received, expected: total } = counts
         const done = sent + received
@@ -207,12 +209,10 @@ export class Peer {
       error = failure
     } finally {
       signal?.removeEventListener('abort', giveUp)
-      // A half-close would leave the peer waiting with what it still wants to send. Where the talk came to its end, only
-      // without equality, the peer must still hear what was refused.
-      if (error === undefined || hasTalked(error)) await link?.close().catch(() => {})
-      else link?.abort(error as Error)
+      await this.#leave(link, error, counts)
     }
     this.#ended(error === undefined, error)
+    const after = link?.traffic ?? before
     this.#failures = error === undefined ? 0 : this.#failures + 1
     if (this.#failures > 0) this.repairSoon(Math.min(LONGEST_RETRY_MS, REPAIR_MS * 2 ** this.#failures))
     return {
@@ -221,12 +221,33 @@ export class Peer {
       equal: error === undefined,
       entriesSent: counts.sent,
       entriesReceived: counts.received,
-      bytesSent: link?.traffic.bytesSent ?? 0,
-      bytesReceived: link?.traffic.bytesReceived ?? 0,
-      roundTrips: link?.traffic.roundTrips ?? 0,
+      bytesSent: after.bytesSent - before.bytesSent,
+      bytesReceived: after.bytesReceived - before.bytesReceived,
+      roundTrips: after.roundTrips - before.roundTrips,
       milliseconds: this.#components.clock.now() - began,
       ...(error === undefined ? {} : { error: describe(error) }),
     }
+  }
+
+  /** The channel of the last session, where it is kept, or a new one. */
+  async #sessionLink(): Promise<Link> {
+    const kept = this.#resting
+    this.#resting = undefined
+    return kept === undefined || kept.isEnded ? this.#open(PROTOCOLS.session) : kept
+  }
+
+  async #leave(link: Link | undefined, error: unknown, { sent, received }: ExchangeCounts): Promise<void> {
+    // To open a channel costs several times as much as to find out that both are equal. One that carried entries may
+    // hold on to their bytes.
+    if (link !== undefined && error === undefined && sent + received === 0 && !this.#closed) {
+      link.rest()
+      this.#resting = link
+      return
+    }
+    // A half-close would leave the peer waiting with what it still wants to send. Where the talk came to its end, only
+    // without equality, the peer must still hear what was refused.
+    if (error === undefined || hasTalked(error)) await link?.close().catch(() => {})
+    else link?.abort(error as Error)
   }
 
   #sessionComponents(counts: SessionComponents['counts'], onProgress: () => void): SessionComponents {
@@ -252,6 +273,18 @@ export class Peer {
 
   get #name(): string {
     return this.#components.nameOf(this.id)
+  }
+}
+
+const NO_TRAFFIC: Traffic = { bytesSent: 0, bytesReceived: 0, roundTrips: 0 }
+
+/** Waits for the initiator to begin a session; undefined when it has none any more, which may also be its connection's end. */
+async function nextSession(link: Link) {
+  try {
+    return await link.receiveNext('open')
+  } catch (error) {
+    if (error instanceof MeshError && error.code === 'CHANNEL_CLOSED') return undefined
+    throw error
   }
 }
 

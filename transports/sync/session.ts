@@ -46,13 +46,11 @@ export async function initiate(components: SessionComponents, link: Link): Promi
   throw new MeshError('SYNC_UNDECIDED', `not equal after ${MAX_PASSES} passes; the next attempt goes on from here`)
 }
 
-/** Serves a session until the initiator closes it. Returns whether it ended in proven equality. */
-export async function respond(components: SessionComponents, link: Link): Promise<boolean> {
-  let proven = false
+/** Serves the session that `first` begins, until equality is proven (true), or the initiator closes before that. */
+export async function respond(components: SessionComponents, link: Link, first: Opening): Promise<boolean> {
   let rostersTold = false
-  for (let pass = 0; ; pass++) {
-    const open = await link.receive('open')
-    if (open === undefined) return proven
+  for (let [pass, open]: [number, Opening | undefined] = [0, first]; ; pass++, open = await link.receive('open')) {
+    if (open === undefined) return false
     if (pass === MAX_PASSES) throw new MeshError('SYNC_UNDECIDED', `more than ${MAX_PASSES} passes were asked for`)
     components.presence.heard(open)
     const answer = await standOf(components)
@@ -66,12 +64,16 @@ export async function respond(components: SessionComponents, link: Link): Promis
       continue
     }
     const { window, whole } = open
-    proven =
+    const isProven =
       step === 'equal' ||
       (await take(step, { components, link, mine: answer, theirs: open, window, whole }, encodeAndTalk)) === 'proven'
-    if (proven) await components.memory.proveEqual(answer.at, open.at)
+    if (!isProven) continue
+    await components.memory.proveEqual(answer.at, open.at)
+    return true
   }
 }
+
+type Opening = Extract<Message, { type: 'open' }>
 
 /** Both sides come to the same step from the same two messages. */
 function stepOf(open: Stand, answer: Stand, rostersTold: boolean): Step {

@@ -67,5 +67,6 @@ export function decodeShortIds(bytes: Uint8Array): Uint8Array[] {
   return ids
 }
 
-const tagOf = (id: Uint8Array) =>
+/** The tag as a number, big-endian. */
+export const tagOf = (id: Uint8Array): number =>
   (id[0] as number) * 2 ** 24 + (((id[1] as number) << 16) | ((id[2] as number) << 8) | (id[3] as number))
