@@ -17,6 +17,8 @@ export interface VisibleScale {
   readonly many: number
 }
 
+/** Time between two questions to B: asked without a pause, B and who asks would take both cores from the mesh. */
+const POLL_MS = 1
 /** After so many milliseconds a put counts as lost. */
 const LOST_MS = 10_000
 const LONGEST_PAIRING_MS = 120_000
@@ -140,5 +142,6 @@ async function watch(b: HttpConnection, key: string, began: number): Promise<Omi
     if (answer.status === 200) return { visible, polls }
     if (answer.status !== 404) okJson(answer)
     if (visible > LOST_MS) throw new Error(`${key} is not visible ${LOST_MS} ms after it was put`)
+    await delay(POLL_MS)
   }
 }

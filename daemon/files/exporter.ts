@@ -43,6 +43,10 @@ export interface Exporter {
   readonly walking: boolean
   /** Entries that the walk under way has come to. */
   readonly walked: number
+  /** Feed position of the last commit. */
+  readonly newest: number
+  /** Whether there are commits after {@link position}. */
+  readonly behind: boolean
   /** Takes some commits after {@link position} and says whether memories were among them; undefined: there were none. */
   follow(): Promise<{ readonly memory: boolean } | undefined>
   /**
@@ -154,6 +158,12 @@ export async function createExporter(components: ExporterComponents, init: Expor
   return {
     get position() {
       return progress.position
+    },
+    get newest() {
+      return store.position
+    },
+    get behind() {
+      return store.position !== progress.position
     },
     get walking() {
       return progress.walk !== undefined

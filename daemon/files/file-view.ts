@@ -65,10 +65,10 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
       stalled = false
       try {
         session ??= await openSession()
-        const worked = await session.rounds.step()
+        const worked = await session.rounds.step(waiters.length > 0)
         await answerWaiters(session)
         if (worked) continue
-        caughtUp()
+        if (!session.rounds.gathering) caughtUp()
       } catch (error) {
         if (!stopping.signal.aborted) await stall(error)
         if (stopping.signal.aborted) break
@@ -155,9 +155,9 @@ export function createFileView({ store, log }: FileViewComponents, init: FileVie
   }
 
   async function follow(): Promise<void> {
-    // While nothing can be done a commit is no reason to try.
+    // While nothing can be done, or commits are gathering anyway, one more is no reason to try.
     const unsubscribe = store.onCommit(() => {
-      if (!stalled) wake.resolve()
+      if (!stalled && !session?.rounds.gathering) wake.resolve()
     })
     try {
       await run()

@@ -13,8 +13,14 @@ export interface RoundsComponents {
 
 /** Decides what is done with the files next. Commits are followed between any two steps of what takes longer. */
 export interface Rounds {
-  /** Follows some commits, and does one step of what is most due beside. Returns whether there was anything to do. */
-  step(): Promise<boolean>
+  /**
+   * Follows some commits if they are due, and does one step of what is most due beside. Returns whether there was
+   * anything to do.
+   * @param hurry whether commits are due at once: somebody waits for their files
+   */
+  step(hurry: boolean): Promise<boolean>
+  /** Whether there are commits that will be followed at {@link nextAt}. */
+  readonly gathering: boolean
   /** When there is something to do again without a commit, on the clock of `performance.now()`. */
   readonly nextAt: number
   /** Makes a look at all files due now. */
@@ -28,6 +34,8 @@ export interface Rounds {
 /** Looking at files, and writing `mesh-memory.json`, take at most these shares of the time, however much there is. */
 const MAX_LOOK_SHARE = 0.01
 const MAX_MEMORY_JSON_SHARE = 0.05
+/** So does following commits, while there are always more: who writes and reads goes first. */
+const MAX_FOLLOW_SHARE = 0.1
 
 /** Work that is done in steps. */
 type Work<T = void> = AsyncGenerator<T, void>
@@ -47,6 +55,38 @@ export function createRounds(
   let memoryJsonAt = Number.POSITIVE_INFINITY
   let memoryJsonBy = Number.POSITIVE_INFINITY
   let memoryJsonCost = 0
+  /** There are commits to be followed: when to look whether more have come since `newest`, and when to wait no longer. */
+  let follow: { readonly at: number; readonly by: number; readonly newest: number } | undefined
+
+  /**
+   * Commits within a moment are followed together: an entry is written once. While more keep coming there are pauses,
+   * which end when they do.
+   */
+  async function stepFollow(hurry: boolean): Promise<boolean> {
+    if (!exporter.behind) return false
+    const start = performance.now()
+    if (!hurry && !isFollowDue(start)) return false
+    const newest = exporter.newest
+    if ((await exporter.follow())?.memory) memoryChanged()
+    const end = performance.now()
+    const pause = (end - start) * (1 / MAX_FOLLOW_SHARE - 1)
+    follow = exporter.behind
+      ? {
+          at: end + (exporter.newest === newest ? 0 : timing.followMs),
+          by: end + Math.min(Math.max(timing.followMs, pause), timing.maxFollowMs),
+          newest: exporter.newest,
+        }
+      : undefined
+    return true
+  }
+
+  function isFollowDue(now: number): boolean {
+    follow ??= { at: now + timing.followMs, by: now + timing.followMs, newest: exporter.newest }
+    if (now < follow.at) return false
+    if (now >= follow.by || exporter.newest === follow.newest) return true
+    follow = { ...follow, at: now + timing.followMs, newest: exporter.newest }
+    return false
+  }
 
   async function stepPass(): Promise<boolean> {
     if (pass === undefined && performance.now() < retryAt) return false
@@ -121,16 +161,24 @@ export function createRounds(
   }
 
   return {
-    async step() {
-      const followed = await exporter.follow()
-      if (followed?.memory) memoryChanged()
+    async step(hurry) {
+      const followed = await stepFollow(hurry || checks.hurried)
       if (performance.now() >= Math.min(memoryJsonAt, memoryJsonBy)) await writeMemoryJson(false)
       const worked = (await stepPass()) || (await stepWalk()) || (await stepLook())
       if (findings.blocked) retryAt = Math.min(retryAt, performance.now() + retryMs)
-      return followed !== undefined || worked
+      return followed || worked
+    },
+    get gathering() {
+      return follow !== undefined
     },
     get nextAt() {
-      return Math.min(look === undefined ? lookAt : lookOnAt, retryAt, memoryJsonAt, memoryJsonBy)
+      return Math.min(
+        look === undefined ? lookAt : lookOnAt,
+        retryAt,
+        memoryJsonAt,
+        memoryJsonBy,
+        follow?.at ?? Number.POSITIVE_INFINITY,
+      )
     },
     lookNow() {
       lookAt = 0

@@ -22,6 +22,12 @@ export interface FileViewInit {
 
 /** In milliseconds. */
 export interface FileViewTiming {
+  /**
+   * How long commits gather before they are followed, where nobody waits for their files; and the longest pause where so
+   * many come one after another that following them would take too much of the time.
+   */
+  readonly followMs: number
+  readonly maxFollowMs: number
   /** Between looks at all files for what somebody changed or removed; a look at very many may itself take longer. */
   readonly auditMs: number
   /** How long who asks for a look waits for it. */
@@ -57,6 +63,8 @@ export interface FileView {
 }
 
 export const DEFAULT_TIMING: FileViewTiming = {
+  followMs: 100,
+  maxFollowMs: 2_000,
   auditMs: 60_000,
   maxCheckMs: 3_000,
   retryMs: 1_000,
