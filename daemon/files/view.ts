@@ -64,7 +64,7 @@ export interface FileView {
 
 export const DEFAULT_TIMING: FileViewTiming = {
   followMs: 100,
-  maxFollowMs: 2_000,
+  maxFollowMs: 10_000,
   auditMs: 60_000,
   maxCheckMs: 3_000,
   retryMs: 1_000,
