@@ -177,9 +177,12 @@ export class Membership {
     const records = [...this.roster.records, ...more].map(({ bytes }) => bytes)
     const told = peers.map(async (id) => {
       const link = new Link(await this.#components.transport.open(id, PROTOCOLS.roster))
-      await link.send({ type: 'roster', records })
-      await link.expect('roster')
-      await link.close()
+      try {
+        await link.send({ type: 'roster', records })
+        await link.expect('roster')
+      } finally {
+        await link.close()
+      }
     })
     return (await Promise.allSettled(told)).filter(({ status }) => status === 'fulfilled').length
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { NODE_SCOPE } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { Commit, Replica } from '../../crdt/replica/index.ts'
@@ -12,12 +13,16 @@ import type { SessionComponents } from './pass.ts'
 import type { PeerMemory } from './peer-memory.ts'
 import { Pusher, receivePushes } from './push.ts'
 import { initiate, respond } from './session.ts'
-import { PROTOCOLS } from './wire.ts'
+import { type Message, PROTOCOLS } from './wire.ts'
 
 /** Wait before a gap is repaired, so that a burst of lost pushes makes one session. Milliseconds. */
 const REPAIR_MS = 250
 /** Longest wait before a session that failed is tried again on the same connection; it begins with {@link REPAIR_MS}. */
 const LONGEST_RETRY_MS = 60_000
+
+/** How often a session is begun at most while the peer says that it is busy, and how long between if nothing happens. */
+const MAX_ATTEMPTS = 10
+const BUSY_MS = 5_000
 
 /** Sessions served to one peer at once; an honest one has one, and another when a connection has just been replaced. */
 const MAX_SERVED = 2
@@ -48,10 +53,18 @@ export class Peer {
   /** The channel of the last session of this side, kept for the next. */
   #resting: Link | undefined
   #cancelRepair: (() => void) | undefined
-  #closed = false
+  readonly #closing = new AbortController()
   #failures = 0
   #reconciling = false
   #serving = 0
+  /** The session of the peer's that is under way. */
+  #answering: Promise<unknown> | undefined
+  /** Resolves when the next one that is, or will be, is over. */
+  #answered = Promise.withResolvers<void>()
+  /** Sessions of either side that are under way, what has gone over in them, and who is told of it. */
+  #talks = 0
+  #counts: ExchangeCounts = { sent: 0, received: 0, expected: undefined }
+  #say: (() => void) | undefined
   #inboundPush: Channel | undefined
   /** Something was committed, not by way of this peer, since the last stand that a session began from. */
   #changed = true
@@ -115,10 +128,10 @@ export class Peer {
 
   /** Reconciles in a moment, unless that is about to happen already. */
   repairSoon(wait = REPAIR_MS): void {
-    if (this.#closed) return
+    if (this.#closing.signal.aborted) return
     this.#cancelRepair ??= this.#components.clock.after(wait, () => {
       this.#cancelRepair = undefined
-      if (!this.#closed) this.reconcile()
+      if (!this.#closing.signal.aborted) this.reconcile()
     })
   }
 
@@ -136,15 +149,26 @@ export class Peer {
     this.#serving++
     try {
       for (let open = await nextSession(link); open !== undefined; open = await nextSession(link)) {
-        const counts = { sent: 0, received: 0, expected: undefined }
-        const components = this.#sessionComponents(counts, () => {})
-        this.#ended(await respond(components, link, open), null)
+        // Two sessions at once would carry everything twice. Where both sides have begun one, that of the side whose part
+        // it is goes first.
+        if (this.begins && this.#session !== undefined) {
+          await link.send(refused(new MeshError('MESH_BUSY', 'a session that this side has begun comes first')))
+          return
+        }
+        const answering = respond(this.#beginTalk(), link, open).finally(() => this.#talks--)
+        this.#answering = answering
+        try {
+          this.#ended(await answering, null)
+        } finally {
+          if (this.#answering === answering) this.#answering = undefined
+          this.#answered.resolve()
+          this.#answered = Promise.withResolvers()
+        }
       }
     } catch (error) {
       this.#ended(false, error)
       // The other side's report should say why, where it still listens.
-      const { code, message } = describe(error)
-      await link.send({ type: 'refused', code, message: message.slice(0, 256), field: '', hint: '' }).catch(() => {})
+      await link.send(refused(error)).catch(() => {})
       throw error
     } finally {
       this.#serving--
@@ -162,7 +186,7 @@ export class Peer {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort(new MeshError('PEER_NOT_CONNECTED', 'the connection has ended'))
     this.#cancelRepair?.()
     await Promise.all([this.#pusher.close(), this.#resting?.close()])
   }
@@ -188,27 +212,42 @@ export class Peer {
 
   async #runSession({ signal, onProgress }: LongWorkOptions): Promise<PeerSyncReport> {
     const began = this.#components.clock.now()
-    const counts: ExchangeCounts = { sent: 0, received: 0, expected: undefined }
+    const components = this.#beginTalk()
+    const { counts } = components
     let link: Link | undefined
     let before = NO_TRAFFIC
     let error: unknown
+    const ending = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])])
     const giveUp = () => link?.abort(signal?.reason as Error)
     try {
       signal?.throwIfAborted()
       signal?.addEventListener('abort', giveUp)
       await this.greet()
-      link = await this.#sessionLink()
-      before = { ...link.traffic }
-      const say = () => {
+      this.#say = () => {
         const { sent, received, expected: total } = counts
         const done = sent + received
         onProgress?.({ phase: 'entries', peer: this.#name, done, ...(total === undefined ? {} : { total }) })
       }
-      await initiate(this.#sessionComponents(counts, say), link)
+      for (let attempt = 1; ; attempt++) {
+        // What it brings is what one of this side would bring.
+        while (this.#answering !== undefined) await unlessAborted(this.#answered.promise, ending)
+        link = await this.#sessionLink()
+        before = { ...link.traffic }
+        try {
+          await initiate(components, link)
+          break
+        } catch (failure) {
+          if (!isBusy(failure) || attempt === MAX_ATTEMPTS) throw failure
+          link.abort(failure)
+          await this.#nextAnswered(ending)
+        }
+      }
     } catch (failure) {
       error = failure
     } finally {
       signal?.removeEventListener('abort', giveUp)
+      this.#say = undefined
+      this.#talks--
       await this.#leave(link, error, counts)
     }
     this.#ended(error === undefined, error)
@@ -229,6 +268,17 @@ export class Peer {
     }
   }
 
+  /** Waits until a session that the peer says it has begun is over, or for a while if none comes. */
+  async #nextAnswered(signal: AbortSignal): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    const cancel = this.#components.clock.after(BUSY_MS, late.resolve)
+    try {
+      await unlessAborted(Promise.race([this.#answered.promise, late.promise]), signal)
+    } finally {
+      cancel()
+    }
+  }
+
   /** The channel of the last session, where it is kept, or a new one. */
   async #sessionLink(): Promise<Link> {
     const kept = this.#resting
@@ -239,7 +289,7 @@ export class Peer {
   async #leave(link: Link | undefined, error: unknown, { sent, received }: ExchangeCounts): Promise<void> {
     // To open a channel costs several times as much as to find out that both are equal. One that carried entries may
     // hold on to their bytes.
-    if (link !== undefined && error === undefined && sent + received === 0 && !this.#closed) {
+    if (link !== undefined && error === undefined && sent + received === 0 && !this.#closing.signal.aborted) {
       link.rest()
       this.#resting = link
       return
@@ -250,7 +300,10 @@ export class Peer {
     else link?.abort(error as Error)
   }
 
-  #sessionComponents(counts: SessionComponents['counts'], onProgress: () => void): SessionComponents {
+  #beginTalk(): SessionComponents {
+    if (this.#talks++ === 0) this.#counts = { sent: 0, received: 0, expected: undefined }
+    const counts = this.#counts
+    const onProgress = () => this.#say?.()
     const { replica, roster, memory, presence } = this.#components
     const onStand = () => {
       this.#changed = false
@@ -262,7 +315,7 @@ export class Peer {
     this.#proven = proven
     if (proven) this.lastSync = this.#components.clock.now()
     this.lastError = error === null || error === undefined ? null : describe(error).message
-    if (this.lastError !== null && !this.#closed) {
+    if (this.lastError !== null && !this.#closing.signal.aborted) {
       this.#components.log.debug({ peerId: this.id, err: error }, 'reconciling ended without equality')
     }
   }
@@ -286,6 +339,19 @@ async function nextSession(link: Link) {
     if (error instanceof MeshError && error.code === 'CHANNEL_CLOSED') return undefined
     throw error
   }
+}
+
+/** @throws what `signal` is aborted with, at once */
+function unlessAborted(wait: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
+  signal.throwIfAborted()
+  return Promise.race([wait, once(signal, 'abort').then(() => signal.throwIfAborted())])
+}
+
+const isBusy = (error: unknown): error is MeshError => error instanceof MeshError && error.code === 'MESH_BUSY'
+
+function refused(error: unknown): Message {
+  const { code, message } = describe(error)
+  return { type: 'refused', code, message: message.slice(0, 256), field: '', hint: '' }
 }
 
 /** Whether a session ended in good order, though not in equality. */
