@@ -57,11 +57,9 @@ export class Peer {
   #failures = 0
   #reconciling = false
   #serving = 0
-  /** The session of the peer's that is under way. */
-  #answering: Promise<unknown> | undefined
-  /** Resolves when the next one that is, or will be, is over. */
+  /** Resolves when the session of the peer's that is under way, or else the next, is over. */
   #answered = Promise.withResolvers<void>()
-  /** Sessions of either side that are under way, what has gone over in them, and who is told of it. */
+  /** Sessions that are under way, of this side at most one; what has gone over in them, and who is told of it. */
   #talks = 0
   #counts: ExchangeCounts = { sent: 0, received: 0, expected: undefined }
   #say: (() => void) | undefined
@@ -155,12 +153,10 @@ export class Peer {
           await link.send(refused(new MeshError('MESH_BUSY', 'a session that this side has begun comes first')))
           return
         }
-        const answering = respond(this.#beginTalk(), link, open).finally(() => this.#talks--)
-        this.#answering = answering
         try {
-          this.#ended(await answering, null)
+          this.#ended(await respond(this.#beginTalk(), link, open), null)
         } finally {
-          if (this.#answering === answering) this.#answering = undefined
+          this.#talks--
           this.#answered.resolve()
           this.#answered = Promise.withResolvers()
         }
@@ -229,8 +225,8 @@ export class Peer {
         onProgress?.({ phase: 'entries', peer: this.#name, done, ...(total === undefined ? {} : { total }) })
       }
       for (let attempt = 1; ; attempt++) {
-        // What it brings is what one of this side would bring.
-        while (this.#answering !== undefined) await unlessAborted(this.#answered.promise, ending)
+        // One of the peer's that is under way brings what this one would.
+        while (this.#talks > 1) await unlessAborted(this.#answered.promise, ending)
         link = await this.#sessionLink()
         before = { ...link.traffic }
         try {
