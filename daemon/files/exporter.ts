@@ -45,8 +45,6 @@ export interface Exporter {
   readonly walked: number
   /** Feed position of the last commit. */
   readonly newest: number
-  /** Whether there are commits after {@link position}. */
-  readonly behind: boolean
   /** Takes some commits after {@link position} and says whether memories were among them; undefined: there were none. */
   follow(): Promise<{ readonly memory: boolean } | undefined>
   /**
@@ -161,9 +159,6 @@ export async function createExporter(components: ExporterComponents, init: Expor
     },
     get newest() {
       return store.position
-    },
-    get behind() {
-      return store.position !== progress.position
     },
     get walking() {
       return progress.walk !== undefined

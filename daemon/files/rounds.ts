@@ -56,36 +56,39 @@ export function createRounds(
   let memoryJsonBy = Number.POSITIVE_INFINITY
   let memoryJsonCost = 0
   /** There are commits to be followed: when to look whether more have come since `newest`, and when to wait no longer. */
-  let follow: { readonly at: number; readonly by: number; readonly newest: number } | undefined
+  let gathered: { readonly at: number; readonly by: number; readonly newest: number } | undefined
+  /** How long commits are gathered at least while more keep coming: until the last that were followed have had their share. */
+  let restUntil = 0
 
   /**
    * Commits within a moment are followed together: an entry is written once. While more keep coming there are pauses,
    * which end when they do.
    */
   async function stepFollow(hurry: boolean): Promise<boolean> {
-    if (!exporter.behind) return false
+    if (exporter.newest === exporter.position) return false
     const start = performance.now()
     if (!hurry && !isFollowDue(start)) return false
     const newest = exporter.newest
     if ((await exporter.follow())?.memory) memoryChanged()
     const end = performance.now()
-    const pause = (end - start) * (1 / MAX_FOLLOW_SHARE - 1)
-    follow = exporter.behind
-      ? {
-          at: end + (exporter.newest === newest ? 0 : timing.followMs),
-          by: end + Math.min(Math.max(timing.followMs, pause), timing.maxFollowMs),
-          newest: exporter.newest,
-        }
-      : undefined
+    restUntil = end + Math.min((end - start) * (1 / MAX_FOLLOW_SHARE - 1), timing.maxFollowMs)
+    if (exporter.newest === exporter.position) gathered = undefined
+    // Where none have come meanwhile, those that are left are followed at once.
+    else gather(exporter.newest === newest ? end : end + timing.followMs)
     return true
   }
 
   function isFollowDue(now: number): boolean {
-    follow ??= { at: now + timing.followMs, by: now + timing.followMs, newest: exporter.newest }
-    if (now < follow.at) return false
-    if (now >= follow.by || exporter.newest === follow.newest) return true
-    follow = { ...follow, at: now + timing.followMs, newest: exporter.newest }
+    const { at, by, newest } = gathered ?? gather(now + timing.followMs)
+    if (now < at) return false
+    if (now >= by || exporter.newest === newest) return true
+    gathered = { at: now + timing.followMs, by, newest: exporter.newest }
     return false
+  }
+
+  function gather(at: number) {
+    gathered = { at, by: Math.max(at, restUntil), newest: exporter.newest }
+    return gathered
   }
 
   async function stepPass(): Promise<boolean> {
@@ -169,7 +172,7 @@ export function createRounds(
       return followed || worked
     },
     get gathering() {
-      return follow !== undefined
+      return gathered !== undefined
     },
     get nextAt() {
       return Math.min(
@@ -177,7 +180,7 @@ export function createRounds(
         retryAt,
         memoryJsonAt,
         memoryJsonBy,
-        follow?.at ?? Number.POSITIVE_INFINITY,
+        gathered?.at ?? Number.POSITIVE_INFINITY,
       )
     },
     lookNow() {
