@@ -1,9 +1,9 @@
 /**
  * How long until another machine sees a put: real daemons, each a process, paired by tickets, all connected. What is put
- * on A is looked for on B's API by asking again as soon as the last answer has come, over a connection that stays open.
- * So a time is at most one answer of B too long, and B serves these questions beside its work; `poll` says how long one
- * takes. In a larger mesh each of the others is B in turn. Pushes are counted in a mesh of as many nodes in one process,
- * where what they send can be seen.
+ * on A is looked for on B's API by asking again a millisecond after the last answer, over a connection that stays open.
+ * So a time is at most one answer of B and that pause too long, and B serves these questions beside its work; `poll` says
+ * how far apart they come. In a larger mesh each of the others is B in turn. Pushes are counted in a mesh of as many
+ * nodes in one process, where what they send can be seen.
  */
 import type { Bar, Figure, Question, Size } from '../question.ts'
 import { openVisible } from './subject.ts'
@@ -43,7 +43,7 @@ function meshFigures(id: string, nodes: number, most: SentBars | undefined): Fig
     { id: `${id}.acknowledged.p50`, what: `${at}: put acknowledged by A until B returns it, p50`, unit: 'ms' },
     { id: `${id}.acknowledged.p99`, what: `${at}: put acknowledged by A until B returns it, p99`, unit: 'ms' },
     { id: `${id}.put.p50`, what: `${at}: put sent to A until acknowledged, p50`, unit: 'ms' },
-    { id: `${id}.poll.p50`, what: `${at}: one answer of B while polled (the floor), p50`, unit: 'ms' },
+    { id: `${id}.poll.p50`, what: `${at}: from one question to B to the next, p50`, unit: 'ms' },
     { id: `${id}.pushes`, what: `${at}: pushes sent for a commit, by all nodes together`, unit: 'pushes' },
   ]
 }
