@@ -29,10 +29,7 @@ interface QueuedJob extends WorkerJob {
   readonly resolve: (outcomes: WorkerOutcome[]) => void
 }
 
-/**
- * A job at work, and how large the process was when it was first looked at: most are over before, and to ask for the size
- * takes a fifth of what such a one costs.
- */
+/** A job at work, and how large the process was when it was first looked at: most are over before. */
 interface WatchedJob {
   readonly began: number
   baseline: number | undefined
