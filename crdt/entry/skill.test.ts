@@ -253,7 +253,7 @@ describe('the cost of a skill', () => {
       2,
       (lines: readonly string[]) => lines.map((line, i) => (i % 100 ? line : `edited ${i}\n`)),
     ],
-    ['a rewrite of every line', 5, () => linesOf(2_000, 'other')],
+    ['a rewrite of every line', 2, () => linesOf(2_000, 'other')],
     ['all its lines in another order', 5, (lines: readonly string[]) => lines.toReversed()],
   ])('of 100 KB is, for %s, at most %d times that of its first put', (_name, most, edit) => {
     expect(changed(edit) / first()).toBeLessThan(most)
