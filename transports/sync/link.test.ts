@@ -30,9 +30,25 @@ test('long work tells the peer every ten seconds', async () => {
   expect(sent).toEqual([{ type: 'busy' }, { type: 'busy' }])
 })
 
+test('one that rests ends where something comes that nobody asked for', async () => {
+  const link = new Link(channelOf([{ type: 'end' }]))
+  link.rest()
+  await vi.waitFor(() => expect(link.isEnded).toBe(true))
+})
+
+test('one that rested goes on with what answers the next message', async () => {
+  const { promise, resolve } = Promise.withResolvers<Uint8Array>()
+  const link = new Link(channel([promise]))
+  link.rest()
+  await link.send({ type: 'end' })
+  resolve(encodeMessage(0, { type: 'end' }))
+  expect(await link.expect('end')).toEqual({ type: 'end' })
+  expect(link.isEnded).toBe(false)
+})
+
 const channelOf = (messages: readonly Message[]) => channel(messages.map((message, i) => encodeMessage(i, message)))
 
-function channel(frames: readonly Uint8Array[]): Channel {
+function channel(frames: readonly (Uint8Array | Promise<Uint8Array>)[]): Channel {
   return {
     peer: 'sec' as PeerId,
     frames: (async function* () {

@@ -28,6 +28,7 @@ export class Link {
   #taken = 0
   /** The next frame, where it was asked for before it was due. */
   #early: Promise<IteratorResult<Uint8Array>> | undefined
+  #isResting = false
   #isEnded = false
 
   constructor(channel: Channel, silenceMs: number = SILENCE_MS) {
@@ -39,6 +40,7 @@ export class Link {
 
   /** Resolves when the transport wants more. */
   async send(message: Message): Promise<void> {
+    this.#isResting = false
     const frame = encodeMessage(this.#sent++, message)
     this.traffic.bytesSent += frame.length + FRAME_HEADER_BYTES
     await this.#inTime(this.#channel.send(frame))
@@ -94,17 +96,18 @@ export class Link {
     return this.expect(...types)
   }
 
-  /** Keeps the channel for a later talk, which this side begins. */
+  /** Keeps the channel for a later talk, which this side begins by sending. */
   rest(): void {
     const end = () => {
       this.#isEnded = true
       return this.#channel.close()
     }
+    this.#isResting = true
     this.#early ??= this.#frames.next()
-    this.#early.then(({ done }) => (done ? end() : undefined), end)
+    this.#early.then(({ done }) => (done || this.#isResting ? end() : undefined), end)
   }
 
-  /** Whether the peer has ended the channel, or it was lost, while it {@link rest}ed. */
+  /** Whether while it {@link rest}ed the peer has ended the channel or sent what nobody asked for, or it was lost. */
   get isEnded(): boolean {
     return this.#isEnded
   }
