@@ -1,5 +1,6 @@
 /** Work in a process of its own, called like functions of this one. */
 import { type ChildProcess, fork } from 'node:child_process'
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a method takes is known where it is called
@@ -25,13 +26,19 @@ export interface Child<M extends Methods> {
   stop(): Promise<void>
 }
 
+/** Where a program that is named by its source lies for whoever runs the bench as it is: from source, or built. */
+export function programPath(source: URL): string {
+  return fileURLToPath(source).replace(/\.ts$/, extname(import.meta.url))
+}
+
 /**
  * Starts a program that calls {@link serveParent}.
+ * @param program its source
  * @param options of Node itself
  */
 export function startChild<M extends Methods>(program: URL, options: readonly string[] = []): Child<M> {
   const execArgv = [...process.execArgv, ...options]
-  const child = fork(fileURLToPath(program), { serialization: 'advanced', execArgv })
+  const child = fork(programPath(program), { serialization: 'advanced', execArgv })
   const { call, ended } = callsOf<M>(child, `the process of ${program.pathname}`)
   const stop = () => {
     child.kill('SIGKILL')

@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { createClient, layoutOf, type MeshClient } from '../daemon/api/client.ts'
 import { atExit } from './at-exit.ts'
-import { callsOf } from './child.ts'
+import { callsOf, programPath } from './child.ts'
 import { temporaryFolder } from './folder.ts'
 import type { VitalSigns } from './vitals.ts'
 
-const DAEMON_MAIN = fileURLToPath(new URL('../daemon/main.ts', import.meta.url))
+const DAEMON_MAIN = programPath(new URL('../daemon/main.ts', import.meta.url))
 /** Loaded into the daemon's process before it, to be asked how that fares. */
-const PROBE = fileURLToPath(new URL('./daemon-probe.ts', import.meta.url))
+const PROBE = programPath(new URL('./daemon-probe.ts', import.meta.url))
+/** Options of Node, as `bin/openclaw-meshd` gives them. */
+export const DAEMON_OPTIONS = ['--max-semi-space-size=4']
 const STOP_MS = 20_000
 /** A daemon is quiet when so many looks in a row find it so; the file view waits up to a second before it writes. */
 const CALM_LOOKS = 12
@@ -71,7 +72,7 @@ export async function startDaemon({ nodeId, fileView = true, home: given }: Daem
     MESH_FILES_ENABLED: String(fileView),
   }
   const began = performance.now()
-  const child = spawn(process.execPath, ['--import', PROBE, DAEMON_MAIN], {
+  const child = spawn(process.execPath, [...DAEMON_OPTIONS, '--import', PROBE, DAEMON_MAIN], {
     // Profiling options and the like, given to the bench, hold for its daemons too.
     env: { ...settings, ...pick(process.env, ['NODE_OPTIONS', 'TMPDIR']) },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

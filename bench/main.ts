@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { findPackageJSON } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { writeDocs, writePictures } from './docs.ts'
 import { removeHomes } from './homes/index.ts'
 import { markdownOf } from './markdown.ts'
@@ -28,10 +29,12 @@ Everything is measured in temporary folders on the disk of TMPDIR. Ends with 1 w
 A bar that is missed is said and changes nothing else.
 `
 
-const LATEST = fileURLToPath(new URL('./results/latest.json', import.meta.url))
+/** What is built lies elsewhere than the source. */
+const ROOT = pathToFileURL(findPackageJSON(import.meta.url) ?? '')
+const LATEST = fileURLToPath(new URL('bench/results/latest.json', ROOT))
 const DOCS = {
-  path: fileURLToPath(new URL('../docs/performance.md', import.meta.url)),
-  pictures: fileURLToPath(new URL('../docs/performance', import.meta.url)),
+  path: fileURLToPath(new URL('docs/performance.md', ROOT)),
+  pictures: fileURLToPath(new URL('docs/performance', ROOT)),
 }
 const FORMATTER = fileURLToPath(import.meta.resolve('@biomejs/biome/bin/biome'))
 

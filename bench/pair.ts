@@ -1,4 +1,5 @@
 import { type Child, startChild } from './child.ts'
+import { DAEMON_OPTIONS } from './daemon-process.ts'
 import type { Homes } from './homes/index.ts'
 
 type NodeChild = Child<typeof import('./node-main.ts').methods>
@@ -42,7 +43,7 @@ export interface Pair {
 /** Opens the nodes of two homes, connected. They are ended with `parts`. */
 export async function openPair(parts: AsyncDisposableStack, homes: Homes): Promise<Pair> {
   const start = async (nodeId: keyof Homes): Promise<NodeChild> => {
-    const child: NodeChild = startChild(new URL('./node-main.ts', import.meta.url))
+    const child: NodeChild = startChild(new URL('./node-main.ts', import.meta.url), DAEMON_OPTIONS)
     parts.defer(() => child.stop())
     await child.call('open', homes[nodeId], nodeId)
     return child

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { requireNode } from './node-version.ts'
 
 requireNode()

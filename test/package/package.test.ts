@@ -95,21 +95,21 @@ describe('the programs on Node 24', () => {
 })
 
 describe('the programs on a Node that is too old', () => {
-  test.each(Object.entries<string>(manifest.bin))('%s ends with one line and exit code 3', async (_name, path) => {
-    const old = await oldNode()
-    const { code, stdout, stderr } = await run(old, [join(app, 'node_modules', manifest.name, path)], app)
+  test.each(Object.keys(manifest.bin))('%s ends with one line and exit code 3', async (name) => {
+    const { code, stdout, stderr } = await run(join(app, 'node_modules/.bin', name), [], app, { PATH: await oldNode() })
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toMatch(/^openclaw-mesh needs Node 24\.16 or later, this is v\d+\.\d+\.\d+[^\n]*\n$/)
   })
 })
 
-/** The machine's own Node where it is too old for us, else one that is installed for the purpose. */
+/** A path to the machine's own Node where it is too old for us, else to one that is installed for the purpose. */
 async function oldNode(): Promise<string> {
-  if (Number(machineNode.slice(1).split('.')[0]) < 24) return 'node'
+  const { PATH = '' } = shellEnv
+  if (Number(machineNode.slice(1).split('.')[0]) < 24) return PATH
   const folder = join(work, 'old')
   const installed = await run('npm', ['install', '--prefix', folder, 'node@20'], work)
   expect(installed.code, installed.stderr).toBe(0)
-  return join(folder, 'node_modules/.bin/node')
+  return join(folder, 'node_modules/.bin') + delimiter + PATH
 }
 
 interface Ended {

@@ -27,9 +27,14 @@ describe('package.json', () => {
     expect(Object.keys(manifest.allowScripts).sort()).toEqual([...new Set(scripted)].filter(Boolean).sort())
   })
 
-  test.each(Object.values<string>(manifest.bin))('%s checks its Node before anything else is loaded', (built) => {
-    const source = readProjectFile(built.replace(/^dist\/(.*)\.js$/, '$1.ts'))
-    expect(source.startsWith('#!/usr/bin/env node\n')).toBe(true)
+  test('starts the daemon with the same options wherever it does', () => {
+    const [, option] = /^exec node (\S+) "/m.exec(readProjectFile(manifest.bin['openclaw-meshd'])) ?? []
+    expect(manifest.scripts.start).toBe(`node ${option} daemon/main.ts`)
+    expect(readProjectFile('bench/daemon-process.ts')).toContain(`DAEMON_OPTIONS = ['${option}']`)
+  })
+
+  test.each(['cli/main.ts', 'daemon/main.ts'])('%s checks its Node before anything else is loaded', (path) => {
+    const source = readProjectFile(path)
     const imports = [...source.matchAll(/^import (?!type\b)[^']*'([^']+)'/gm)].map((match) => match[1])
     expect(imports).toEqual([expect.stringMatching(/\/node-version\.ts$/)])
     expect(source).toMatch(/^requireNode\(\)$/m)
