@@ -6,8 +6,11 @@ import type { Link } from './link.ts'
 import { createPacer } from './pacer.ts'
 import { type Held, MAX_HELD } from './wire.ts'
 
-/** Entries are gathered into frames of about this many bytes: large sends are what a stream is fast at. */
-const FRAME_BYTES = 256 * 1024
+/**
+ * Entries are gathered into frames of about this many bytes before they are compressed: large sends are what a stream is
+ * fast at. Even single changes come to 64 KiB then, and to pack or unpack a frame keeps the event loop for some 10 ms.
+ */
+const FRAME_BYTES = 192 * 1024
 /** Chunks and signatures of one entry, over all its frames: at most this many bytes, so that they fit in memory. */
 const MAX_ENTRY_BYTES = 64 * 1024 * 1024
 
