@@ -14,7 +14,7 @@ import {
 import { exchangeSieve, exchangeSince, sinceBytes } from './filters.ts'
 import { createPacer, createWorkPacer } from './pacer.ts'
 import { inTurn, type Outcome, type Pass, type Reading, sortByName, talk } from './pass.ts'
-import { equalShortIds, tagOf } from './short-ids.ts'
+import { equalShortIds, sortByTag, tagOf } from './short-ids.ts'
 import { answerSift, cheapestSift, sift } from './sift.ts'
 import type { Message, Stand } from './wire.ts'
 
@@ -171,7 +171,7 @@ async function sayUndecodable(pass: Pass): Promise<Outcome> {
 
 /** Tells the responder what to send, and sends what it lacks. */
 async function talkOf(pass: Pass, decoded: Difference, sifted: Difference | undefined): Promise<Outcome> {
-  const difference = sifted === undefined ? decoded : together(sifted, decoded)
+  const difference = sifted === undefined ? decoded : await together(sifted, decoded)
   // Digests differ, so something does: two versions of one entry that share an id in this window.
   if (difference.onlyHere.length + difference.onlyThere.length === 0) return sayUndecodable(pass)
   const sorted = await withFinder(pass, (finder) => sortOut(pass, finder, difference))
@@ -185,19 +185,40 @@ async function talkOf(pass: Pass, decoded: Difference, sifted: Difference | unde
 }
 
 /** What was sifted out and what symbols gave. What stands on both sides is in both sets, and shares its tag with another. */
-function together(sifted: Difference, decoded: Difference): Difference {
-  const [here, there] = [byTag(sifted.onlyHere), byTag(decoded.onlyThere)]
+async function together(sifted: Difference, decoded: Difference): Promise<Difference> {
+  const pause = createPacer()
   return {
-    onlyHere: [...sifted.onlyHere.filter((id) => !isIn(there, id)), ...decoded.onlyHere],
-    onlyThere: [...sifted.onlyThere, ...decoded.onlyThere.filter((id) => !isIn(here, id))],
+    onlyHere: [...(await without(sifted.onlyHere, decoded.onlyThere, pause)), ...decoded.onlyHere],
+    onlyThere: [...sifted.onlyThere, ...(await without(decoded.onlyThere, sifted.onlyHere, pause))],
   }
 }
 
-const byTag = (ids: readonly Uint8Array[]) => new Map(ids.map((id) => [tagOf(id), id]))
+async function without(
+  ids: readonly Uint8Array[],
+  others: readonly Uint8Array[],
+  pause: () => Promise<void>,
+): Promise<Uint8Array[]> {
+  const byTag = await groupByTag(others, pause)
+  const left: Uint8Array[] = []
+  for (const id of ids) {
+    await pause()
+    if (!byTag.get(tagOf(id))?.some((other) => equalShortIds(id, other))) left.push(id)
+  }
+  return left
+}
 
-function isIn(ids: ReadonlyMap<number, Uint8Array>, id: Uint8Array): boolean {
-  const other = ids.get(tagOf(id))
-  return other !== undefined && equalShortIds(id, other)
+async function groupByTag(
+  ids: readonly Uint8Array[],
+  pause: () => Promise<void>,
+): Promise<ReadonlyMap<number, readonly Uint8Array[]>> {
+  const groups = new Map<number, Uint8Array[]>()
+  for (const id of ids) {
+    await pause()
+    const group = groups.get(tagOf(id))
+    if (group === undefined) groups.set(tagOf(id), [id])
+    else group.push(id)
+  }
+  return groups
 }
 
 interface Sorted {
@@ -215,13 +236,13 @@ async function sortOut(pass: Pass, finder: ItemFinder, { onlyHere, onlyThere }: 
   const { replica } = pass.components
   const pause = createWorkPacer(pass.link)
   const keep = createKeeper(pass)
-  const theirs = Map.groupBy(onlyThere, tagOf)
+  const theirs = await groupByTag(onlyThere, pause)
   const readings: { id: Item['id']; read: Reading }[] = []
   const covered = new Set<Uint8Array>()
   const behind: Uint8Array[] = []
   let isStrange = false
   // In order of tags: what lies together is read together.
-  for (const id of onlyHere.toSorted(Buffer.compare)) {
+  for (const id of sortByTag(onlyHere)) {
     await pause()
     const items = await itemsById(finder, pass.window, id)
     isStrange ||= items.length === 0

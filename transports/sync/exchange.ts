@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { describeEntry } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { ApplyOutcome, Transfer } from '../../crdt/replica/index.ts'
@@ -80,6 +81,8 @@ async function sendEntries(
     const entries = frame
     frame = []
     bytes = 0
+    // To pack a frame takes longer than a turn should: it is not to come on top of what led to it.
+    await setImmediate()
     await link.send({ type: 'entries', entries })
     counts.sent += entries.filter(({ more }) => !more).length
     onProgress()
@@ -109,6 +112,8 @@ async function receiveEntries({ take, counts, onProgress }: ExchangeComponents, 
   for (;;) {
     const message = await link.expect('entries', 'end')
     if (message.type === 'end') return outcomes
+    // As when it is packed.
+    await setImmediate()
     const transfers = message.entries.flatMap((part) => assembler.add(part) ?? [])
     outcomes.push(...(await take(transfers)).filter(({ outcome }) => outcome !== 'applied' && outcome !== 'known'))
     counts.received += transfers.length

@@ -1,15 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeShortIds, encodeShortIds, equalShortIds, LISTED_BYTES, SHORT_ID_BYTES } from './short-ids.ts'
+import { TAG_BYTES } from '../../crdt/summary/index.ts'
+import { decodeShortIds, encodeShortIds, equalShortIds, LISTED_BYTES, SHORT_ID_BYTES, sortByTag } from './short-ids.ts'
 
 const ids = fc.array(fc.uint8Array({ minLength: 8, maxLength: 8 }), { maxLength: 200 })
+const byTag = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a.subarray(0, TAG_BYTES), b.subarray(0, TAG_BYTES))
 const asText = (list: readonly Uint8Array[]) => list.map((id) => Buffer.from(id).toString('hex'))
 
 describe('short ids', () => {
-  test('come back in order, cut to seven bytes', () => {
+  test('come back in order of their tags, cut to seven bytes', () => {
     fc.assert(
       fc.property(ids, (list) => {
-        const short = list.map((id) => id.subarray(0, SHORT_ID_BYTES)).toSorted(Buffer.compare)
+        const short = list.map((id) => id.subarray(0, SHORT_ID_BYTES)).toSorted(byTag)
         expect(asText(decodeShortIds(encodeShortIds(list)))).toEqual(asText(short))
       }),
     )
@@ -49,4 +51,14 @@ describe('short ids', () => {
     expect(equalShortIds(id, Buffer.from('01020304050607', 'hex'))).toBe(true)
     expect(equalShortIds(id, Buffer.from('01020304050608', 'hex'))).toBe(false)
   })
+})
+
+test('ids are sorted by their tags, and those of one tag keep their order', () => {
+  const id = fc.uint8Array({ minLength: 8, maxLength: 8 })
+  const few = fc.uint8Array({ minLength: 8, maxLength: 8, max: 1 })
+  fc.assert(
+    fc.property(fc.array(fc.oneof(id, few)), (ids) => {
+      expect(sortByTag(ids)).toEqual(ids.toSorted(byTag))
+    }),
+  )
 })
