@@ -8,10 +8,10 @@ const byTag = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a.subarray(0, TAG
 const asText = (list: readonly Uint8Array[]) => list.map((id) => Buffer.from(id).toString('hex'))
 
 describe('short ids', () => {
-  test('come back in order of their tags, cut to seven bytes', () => {
+  test('come back in order, cut to seven bytes', () => {
     fc.assert(
       fc.property(ids, (list) => {
-        const short = list.map((id) => id.subarray(0, SHORT_ID_BYTES)).toSorted(byTag)
+        const short = list.map((id) => id.subarray(0, SHORT_ID_BYTES)).toSorted(Buffer.compare)
         expect(asText(decodeShortIds(encodeShortIds(list)))).toEqual(asText(short))
       }),
     )

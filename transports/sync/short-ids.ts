@@ -21,11 +21,12 @@ export function equalShortIds(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /**
- * Ids in order of their tags, each as how far its tag (big-endian) is from the one before (LEB128, the first from 0) and three bytes
+ * Ids in order, each as how far its tag (big-endian) is from the one before (LEB128, the first from 0) and three bytes
  * of the version. They are {@link SHORT_ID_BYTES} long or longer; what is beyond is left out.
  */
 export function encodeShortIds(ids: readonly Uint8Array[]): Uint8Array {
-  const sorted = sortByTag(ids)
+  // What is nearly in order is put in order by few comparisons.
+  const sorted = sortByTag(ids).sort(Buffer.compare)
   const bytes = Buffer.allocUnsafe(sorted.length * (MAX_VARINT_BYTES + VERSION_BYTES))
   let at = 0
   let before = 0
@@ -41,7 +42,7 @@ export function encodeShortIds(ids: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.prototype.slice.call(bytes, 0, at)
 }
 
-/** Undoes {@link encodeShortIds}: ids of {@link SHORT_ID_BYTES} bytes, in order of their tags. @throws for anything else */
+/** Undoes {@link encodeShortIds}: ids of {@link SHORT_ID_BYTES} bytes, in order. @throws for anything else */
 export function decodeShortIds(bytes: Uint8Array): Uint8Array[] {
   const ids: Uint8Array[] = []
   let at = 0
