@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import {
   type Authorship,
   type Conflict,
@@ -18,6 +18,7 @@ import {
 import { MeshError } from '../errors.ts'
 import { changeMessage, SIGNATURE_BYTES, type Signer } from '../signing.ts'
 import { combine, type SymbolPrefix, subjectOf, type Window } from '../summary/index.ts'
+import { nextTurn } from '../turns.ts'
 import { type AdoptionState, interruptedAdoption, newAdoption, runAdoption } from './adoption.ts'
 import type { Database } from './database.ts'
 import { Documents } from './documents.ts'
@@ -254,7 +255,7 @@ export class Store implements Replica {
       job.catch(() => {}) // seen below, when all have begun
       jobs.push(job)
       // Reading what is here already of so many takes milliseconds: others have a turn in between.
-      await setImmediate()
+      await nextTurn()
     }
     return (await Promise.all(jobs)).flat()
   }
@@ -267,6 +268,8 @@ export class Store implements Replica {
     )
     const sound = tasks.filter((task) => !(task instanceof Error)) as Awaited<ReturnType<typeof vetTask>>[]
     const outcomes = await workers.vet(sound, { meshId, authors: this.#authors })
+    // To open and merge so many takes milliseconds as well.
+    await nextTurn()
     const verdicts = new Map(sound.map((task, i) => [task, outcomes[i] as WorkerOutcome]))
     return Promise.all(
       transfers.map(async ({ id }, i): Promise<ApplyOutcome> => {

@@ -1,5 +1,6 @@
 import { type EntryId, type EntryView, entryName, NODE_SCOPE } from '../entry/index.ts'
 import { addTo, ID_BYTES, itemOfVersion, subtractFrom, zeroDigest } from '../summary/index.ts'
+import { nextTurn } from '../turns.ts'
 import type { Database, Operation } from './database.ts'
 import { digestKey, entryKey, feedKey, itemKey, metaKey } from './keys.ts'
 import { encodeCounts, encodeDigest, encodeEntry, encodeFeed, encodeItem } from './records.ts'
@@ -7,6 +8,11 @@ import type { Commit, ReplicaCounts, ScopeDigest } from './replica.ts'
 import type { DocumentWrite, StoredForm } from './stored.ts'
 import type { ItemChange } from './symbol-keeper.ts'
 import type { Totals } from './totals.ts'
+
+/** Up to so many commits are prepared as soon as the group before them is written. */
+const SMALL_GROUP = 32
+/** Commits of one group: to prepare them, and to tell of them, keeps the event loop for 10 ms at most. */
+const LARGEST_GROUP = 128
 
 /** What a commit changes of one entry. */
 export interface PendingCommit {
@@ -118,9 +124,9 @@ export class Writer {
     // Commits of the same tick belong to one group.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
-      const group = this.#waiting
-      this.#waiting = []
-      await this.#writeGroup(group)
+      // To prepare a large group takes milliseconds: not on top of what led to it.
+      if (this.#waiting.length > SMALL_GROUP) await nextTurn()
+      await this.#writeGroup(this.#waiting.splice(0, LARGEST_GROUP))
     }
     this.#running = undefined
   }

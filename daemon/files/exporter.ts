@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises'
 import type { EntryId } from '../../crdt/entry/index.ts'
 import type { EntryStore, FeedRecord } from '../../crdt/replica/replica.ts'
+import { nextTurn } from '../../crdt/turns.ts'
 import type { FileRecord, FilesIndex, IndexChange, IndexProgress } from './files-index.ts'
 import { type FileFindings, UNREADABLE } from './findings.ts'
 import type { FileStamp, GuardedFolder } from './guarded-folder.ts'
@@ -98,7 +98,7 @@ export async function createExporter(components: ExporterComponents, init: Expor
       bytes = 0
     }
     for (const unit of units) {
-      if (++run % BREATH === 0) await setImmediate()
+      if (++run % BREATH === 0) await nextTurn()
       const plan = await planUnit(unit, { store, index, flatSkills: init.flatSkills })
       if (plan === undefined) {
         changes.push({ todo: unitKey(unit), open: true })

@@ -1,7 +1,7 @@
-import { setImmediate } from 'node:timers/promises'
 import { MESH_SCOPE, parseScope, type Scope } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { EntryStore } from '../../crdt/replica/replica.ts'
+import { nextTurn } from '../../crdt/turns.ts'
 import type { FilesIndex } from './files-index.ts'
 import type { GuardedFolder, Listed } from './guarded-folder.ts'
 import { parseMemoryFile } from './memory-file.ts'
@@ -48,7 +48,7 @@ export function createSweep({ store, index, folder }: SweepComponents): Sweep {
 
   let run = 0
   async function isGoneNow(unit: Unit & { kind: 'memory' }): Promise<boolean> {
-    if (++run % BREATH === 0) await setImmediate()
+    if (++run % BREATH === 0) await nextTurn()
     return isGone(store, unit)
   }
 

@@ -1,7 +1,7 @@
-import { setImmediate } from 'node:timers/promises'
 import { describeEntry } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { ApplyOutcome, Transfer } from '../../crdt/replica/index.ts'
+import { nextTurn } from '../../crdt/turns.ts'
 import { type EntryPart, MAX_PARTS } from './frames.ts'
 import type { Link } from './link.ts'
 import { createPacer } from './pacer.ts'
@@ -82,7 +82,7 @@ async function sendEntries(
     frame = []
     bytes = 0
     // To pack a frame takes longer than a turn should: it is not to come on top of what led to it.
-    await setImmediate()
+    await nextTurn()
     await link.send({ type: 'entries', entries })
     counts.sent += entries.filter(({ more }) => !more).length
     onProgress()
@@ -113,7 +113,7 @@ async function receiveEntries({ take, counts, onProgress }: ExchangeComponents, 
     const message = await link.expect('entries', 'end')
     if (message.type === 'end') return outcomes
     // As when it is packed.
-    await setImmediate()
+    await nextTurn()
     const transfers = message.entries.flatMap((part) => assembler.add(part) ?? [])
     outcomes.push(...(await take(transfers)).filter(({ outcome }) => outcome !== 'applied' && outcome !== 'known'))
     counts.received += transfers.length

@@ -1,5 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
-
+import { nextTurn } from '../../crdt/turns.ts'
 import type { Link } from './link.ts'
 
 /** How long work goes on before the event loop gets a turn, in milliseconds. */
@@ -15,7 +14,7 @@ export function createPacer(): () => Promise<void> {
   let began = performance.now()
   return async () => {
     if (performance.now() - began < SLICE_MS) return
-    await setImmediate()
+    await nextTurn()
     began = performance.now()
   }
 }
