@@ -64,6 +64,16 @@ describe('a write', () => {
 })
 
 describe('commits of one moment', () => {
+  it('go in groups that are neither single nor without bound', async () => {
+    const ceo = await openTestReplica('ceo', { workers })
+    const groups: number[] = []
+    ceo.onCommit((commits) => groups.push(commits.length))
+    await Promise.all(Array.from({ length: 400 }, (_, i) => ceo.put(`key-${i}`, i)))
+    expect(groups.reduce((sum, size) => sum + size)).toBe(400)
+    expect(Math.max(...groups)).toBeLessThanOrEqual(128)
+    expect(groups.length).toBeLessThan(40)
+  })
+
   it('are told of in order, without gaps, each with the changes that a peer needs', async () => {
     const ceo = await openTestReplica('ceo', { workers })
     const sec = await openTestReplica('sec', { workers })

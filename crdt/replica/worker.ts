@@ -12,8 +12,8 @@ export interface WorkerJob {
 /** The outcome of one task, in the order of the job's tasks. */
 export type WorkerOutcome = { readonly vetted: Vetted } | { readonly code: string; readonly message: string }
 
-// The thread that serves goes first where all cores are busy: with 5 it stands still twice as
-// long. Elsewhere than on Linux this would be for the whole process.
+// The thread that serves goes first where all cores are busy: with 5 it stands still nearly twice as long. Elsewhere
+// than on Linux this would be for the whole process.
 if (process.platform === 'linux') setPriority(10)
 
 parentPort?.on('message', (job: WorkerJob) => {

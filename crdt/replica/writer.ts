@@ -11,7 +11,7 @@ import type { Totals } from './totals.ts'
 
 /** Up to so many commits are prepared as soon as the group before them is written. */
 const SMALL_GROUP = 32
-/** Commits of one group: to prepare them, and to tell of them, keeps the event loop for 10 ms at most. */
+/** Commits of one group at most: to prepare hundreds, and to tell of them, kept the event loop for tens of milliseconds. */
 const LARGEST_GROUP = 128
 
 /** What a commit changes of one entry. */
