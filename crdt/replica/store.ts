@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import {
   type Authorship,
   type Conflict,
@@ -19,11 +18,12 @@ import { MeshError } from '../errors.ts'
 import { changeMessage, SIGNATURE_BYTES, type Signer } from '../signing.ts'
 import { combine, type SymbolPrefix, subjectOf, type Window } from '../summary/index.ts'
 import { nextTurn } from '../turns.ts'
-import { type AdoptionState, interruptedAdoption, newAdoption, runAdoption } from './adoption.ts'
+import { newAdoption } from './adoption.ts'
 import type { Database } from './database.ts'
 import { Documents } from './documents.ts'
 import { failed, merge, vetTask } from './foreign.ts'
 import { importDecision } from './import.ts'
+import { MeshChange } from './mesh-change.ts'
 import type { OpenEntry } from './open-entry.ts'
 import {
   getEntry,
@@ -68,9 +68,6 @@ import type { WorkerOutcome } from './worker.ts'
 import { type DocumentWorkers, TASKS_PER_JOB } from './workers.ts'
 import { type PendingCommit, Writer } from './writer.ts'
 
-/** Wait before an adoption is gone on with after a failed write, in milliseconds. */
-const ADOPTION_RETRY_MS = 1_000
-
 export interface StoreComponents {
   readonly database: Database
   readonly side: SideStore
@@ -97,13 +94,10 @@ export class Store implements Replica {
   readonly #rows: RowCache
   readonly #writer: Writer
   readonly #symbols: SymbolKeeper
+  readonly #meshChange: MeshChange
   readonly #listeners = new Set<(commits: readonly Commit[]) => void>()
   #meshId: string
   #authors: readonly Uint8Array[]
-  #adopting: Promise<unknown> | undefined
-  /** Why the adoption under way does not get on, while it does not; and what wakes those who wait for it then. */
-  #stall: MeshError | undefined
-  #stalled = Promise.withResolvers<void>()
 
   constructor(components: StoreComponents, init: StoreInit) {
     this.#components = components
@@ -111,6 +105,7 @@ export class Store implements Replica {
     this.side = components.side
     this.#meshId = init.meshId
     this.#authors = [components.signer.publicKey]
+    this.#meshChange = new MeshChange(components.database, components.signer)
     this.#documents = new Documents(components.database)
     this.#rows = new RowCache((id) => getRowJson(components.database, id))
     const subject = (id: EntryId) => subjectOf(this.#meshId, id)
@@ -283,15 +278,8 @@ export class Store implements Replica {
     )
   }
 
-  async adopt(adoption: Adoption, onProgress?: (done: number, total: number) => void): Promise<number> {
-    while (this.#adopting !== undefined) await this.#adopted()
-    const run = this.#adopt(adoption, onProgress)
-    this.#adopting = run.catch(() => {})
-    try {
-      return await run
-    } finally {
-      this.#adopting = undefined
-    }
+  adopt(adoption: Adoption, onProgress?: (done: number, total: number) => void): Promise<number> {
+    return this.#meshChange.run(() => this.#adopt(adoption, onProgress))
   }
 
   async close(): Promise<void> {
@@ -309,7 +297,7 @@ export class Store implements Replica {
     await this.#writer.drained()
     const { counts, position } = this.#writer.totals
     const total = counts.memory + counts.skills + counts.deleted
-    const { digests, entries } = await this.#runToTheEnd(newAdoption(adoption, position), (done) =>
+    const { digests, entries } = await this.#meshChange.adopt(newAdoption(adoption, position), (done) =>
       onProgress?.(done, total),
     )
     // What is open holds signatures for the old mesh.
@@ -318,51 +306,6 @@ export class Store implements Replica {
     this.#meshId = adoption.meshId
     this.#writer.reset({ counts, position, digests })
     return entries
-  }
-
-  /**
-   * What has begun to change its mesh must not go on in the old one, half signed: where the disk fails in between, it
-   * is gone on with when it takes data again.
-   */
-  async #runToTheEnd(begin: AdoptionState, onBatch: (done: number) => void): ReturnType<typeof runAdoption> {
-    const { database, signer } = this.#components
-    for (let state = begin; ; ) {
-      try {
-        return await runAdoption(database, signer, state, (done) => {
-          this.#stall = undefined
-          onBatch(done)
-        })
-      } catch (error) {
-        if (!isStorageFailure(error)) throw error
-        state = await this.#resumed(begin.position, error)
-      } finally {
-        this.#stall = undefined
-      }
-    }
-  }
-
-  /** Where an adoption that met `error` stands, once it can go on. @throws `error` where nothing of it was written */
-  async #resumed(position: number, error: MeshError): Promise<AdoptionState> {
-    this.#stall = error
-    this.#stalled.resolve()
-    this.#stalled = Promise.withResolvers()
-    for (;;) {
-      await setTimeout(ADOPTION_RETRY_MS)
-      try {
-        const state = await interruptedAdoption(this.#components.database, position)
-        if (state === undefined) throw error
-        return state
-      } catch (failure) {
-        // The database may be closed just then, to be opened again.
-        if (failure === error || !isStorageFailure(failure)) throw failure
-      }
-    }
-  }
-
-  /** Waits for the change of mesh under way. @throws {MeshError} `STORAGE_FAILED` while it waits for the disk itself */
-  async #adopted(): Promise<void> {
-    if (this.#stall !== undefined) throw this.#stall
-    await Promise.race([this.#adopting, this.#stalled.promise])
   }
 
   async #put(id: EntryId, content: EntryContent, nodeId: string): Promise<{ entry: unknown; seq: number }> {
@@ -390,7 +333,7 @@ export class Store implements Replica {
   /** Lets `change` write; resolves when that is durable, or with undefined when it wrote nothing. */
   async #change(id: EntryId, change: (document: EntryDocument, entry: OpenEntry) => string | undefined) {
     // No await between this and the entry's queue: an adoption that begins waits for what is queued.
-    while (this.#adopting !== undefined) await this.#adopted()
+    while (this.#meshChange.isRunning) await this.#meshChange.settled()
     const written = await this.#documents.withEntry(id, (entry) => {
       const before = entry.view
       let hash: string | undefined
@@ -412,7 +355,7 @@ export class Store implements Replica {
     { id, meshId, via }: { id: EntryId; meshId: string; via: string },
     vetted: Vetted,
   ): Promise<ApplyOutcome> {
-    while (this.#adopting !== undefined) await this.#adopted()
+    while (this.#meshChange.isRunning) await this.#meshChange.settled()
     if (this.#meshId !== meshId) return failed(id, 'CHANGE_UNSIGNED', 'signed for the mesh that this node has left')
     try {
       const written = await this.#documents.withEntry(id, (entry) => {
@@ -460,8 +403,4 @@ export class Store implements Replica {
       this.#writer.commit({ id: entry.id, before, after: entry.view, form: entry.form, write, ...news }),
     )
   }
-}
-
-function isStorageFailure(error: unknown): error is MeshError {
-  return error instanceof MeshError && error.code === 'STORAGE_FAILED'
 }
