@@ -30,6 +30,7 @@ export const DAEMON_ERROR_CODES = [
   'JSON_INVALID',
   'ROUTE_UNKNOWN',
   'NOT_FOUND',
+  'CURSOR_INVALID',
   'SEARCH_UNAVAILABLE',
   'INTERNAL',
   // The client's own.

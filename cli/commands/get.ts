@@ -21,7 +21,7 @@ export const registerGet: Register = (parent, act) => {
     command,
     ['mesh get project-plan', 'mesh get note --scope node', 'mesh get limits | jq .cpu', 'mesh get limits --json'],
     [
-      'A line end is added. With --json the whole entry is printed: scope, key, value, node_id, updated_at (Unix seconds).',
+      'A line end is added. With --json the whole entry is printed: scope, key, value, node_id, updated_at (Unix seconds), etag.',
       'On a terminal control characters are shown as escapes; into a file or pipe the text goes as it is.',
     ],
   )

@@ -31,6 +31,7 @@ describe('memory', () => {
       value: { cpu: 2, tags: ['a'] },
       node_id: 'planner',
       updated_at: expect.any(Number),
+      etag: expect.stringMatching(/^"[0-9a-f]{32}"$/),
     })
   })
 

@@ -7,15 +7,17 @@ import { readChunks } from './chunks.ts'
 import { authoredChanges, readHistory, readMemoryConflicts, readSkillConflicts } from './history.ts'
 import { describeEntry } from './ids.ts'
 import { canonicalJson } from './json-value.ts'
+import { withValueAt } from './leaves.ts'
 import { beginMemory, MEMORY_FIRST_CHANGE, readMemory, writeMemory } from './memory.ts'
 import { readSkill, type SkillContent, skillFirstChange, writeSkill } from './skill.ts'
-import { EMPTY_STATE, LIVE, readState, type State } from './state.ts'
+import { EMPTY_STATE, LIVE, MAX_TIME, nextMark, readState, type State } from './state.ts'
 import type { Conflict, EntryId, JsonValue, Revision, Row } from './types.ts'
 
-/** What a put gives an entry: the value of a memory, or what a skill holds. */
-export type EntryContent =
+/** What a put gives an entry: the value of a memory, or what a skill holds; and Unix seconds at which it expires. */
+export type EntryContent = { readonly expiresAt?: number | undefined } & (
   | { readonly kind: 'memory'; readonly value: JsonValue }
   | ({ readonly kind: 'skill' } & SkillContent)
+)
 
 /** Who makes a change, and when: a name for rows, and Unix seconds by the author's clock. */
 export interface Authorship {
@@ -122,6 +124,30 @@ export class EntryDocument {
   }
 
   /**
+   * Ends conflicts of a live entry: at each of their paths the value given is written, so that it alone is live there.
+   * What is elsewhere, and when the entry expires, stays. Returns the hash of the change.
+   * @param choices values by path, as {@link conflicts} names paths; those of a skill are texts
+   */
+  resolve(choices: ReadonlyMap<string, JsonValue>, author: Authorship): string {
+    const before = this.#read()
+    const state = this.#write(this.#handle, before, this.#resolved(before, choices), author, new Set(choices.keys()))
+    return this.#moved(before, state, [lastChange(this.#handle)])
+  }
+
+  #resolved({ leaves, expiresAt }: State, choices: ReadonlyMap<string, JsonValue>): EntryContent {
+    if (this.id.kind === 'memory') {
+      // A place within another that is chosen as well comes after it.
+      const ordered = [...choices].sort(([a], [b]) => a.length - b.length)
+      const { value } = readMemory(leaves)
+      const resolved = ordered.reduce((whole, [path, chosen]) => withValueAt(whole, path, chosen), value)
+      return { kind: 'memory', value: resolved, expiresAt }
+    }
+    const shown = readSkill(this.#handle)
+    const { content, path } = { ...shown, ...Object.fromEntries(choices) } as typeof shown
+    return { kind: 'skill', content: content ?? undefined, path: path ?? undefined, expiresAt }
+  }
+
+  /**
    * As {@link put}, under an actor derived from content, author and version, so that every node that takes in the same
    * message at the same version makes the same change.
    */
@@ -139,6 +165,7 @@ export class EntryDocument {
       said,
       author.nodeId,
       String(author.at),
+      ...(content.expiresAt === undefined ? [] : [`expires ${content.expiresAt}`]),
       ...(first.length > 0 ? this.#handle.getHeads() : before.heads),
     )
     const actor = createHash('sha256').update(derivation).digest('hex').slice(0, 32)
@@ -158,7 +185,7 @@ export class EntryDocument {
     const before = this.#read()
     if (!before.isLive) return undefined
     this.#handle.delete('_root', LIVE)
-    const state = commit(this.#handle, { ...before, isLive: false, nextMark: 1 }, author)
+    const state = commit(this.#handle, { ...before, isLive: false, expiresAt: undefined, mark: 0 }, author)
     return this.#moved(before, state, [lastChange(this.#handle)])
   }
 
@@ -266,16 +293,17 @@ export class EntryDocument {
 
   /** @param all all changes, where they have been listed already */
   view(all?: readonly ChangeHeader[]): EntryView {
-    const { heads: hashes, author, updatedAt, isLive, leaves } = this.#read(all)
+    const { heads: hashes, author, updatedAt, isLive, expiresAt, leaves } = this.#read(all)
     const heads = hashes.map((hash) => Buffer.from(hash, 'hex'))
     if (!isLive) return { row: undefined, updatedAt, heads, conflicts: 0 }
     const { scope, key } = this.id
+    const expiry = expiresAt === undefined ? {} : { expires_at: expiresAt }
     if (this.id.kind === 'memory') {
       const { value, conflicts } = readMemory(leaves)
-      const row = { scope, key, value, node_id: author, updated_at: updatedAt }
+      const row = { scope, key, value, node_id: author, updated_at: updatedAt, ...expiry }
       return { row, updatedAt, heads, conflicts: conflicts.size }
     }
-    const row = { name: key, source_node: author, ...readSkill(this.#handle), updated_at: updatedAt, scope }
+    const row = { name: key, source_node: author, ...readSkill(this.#handle), updated_at: updatedAt, scope, ...expiry }
     return { row, updatedAt, heads, conflicts: readSkillConflicts(this.#handle).length }
   }
 
@@ -289,6 +317,16 @@ export class EntryDocument {
   /** Who changed the entry and when, oldest first; concurrent changes in the order of their hashes. */
   history(): Revision[] {
     return readHistory(this.#handle)
+  }
+
+  /** The row as it was after a change, which knew some of the others; undefined where it was deleted then. */
+  rowAt(hash: string): Row | undefined {
+    const past = this.at([hash], PAST)
+    try {
+      return past.view().row
+    } finally {
+      past.free()
+    }
   }
 
   get #handle(): Handle {
@@ -313,13 +351,20 @@ export class EntryDocument {
     return { state, first: [first] }
   }
 
-  #write(handle: Handle, before: State, content: EntryContent, author: Authorship): State {
-    const { leaves, nextMark } = before
-    const written = content.kind === 'memory' ? writeMemory(handle, leaves, content.value) : leaves
-    if (content.kind === 'skill') writeSkill(handle, content)
-    handle.put('_root', LIVE, nextMark, 'int')
-    const state = { ...before, isLive: true, nextMark: nextMark === 1 ? 2 : 1, leaves: written } as const
-    return commit(handle, state, author)
+  #write(
+    handle: Handle,
+    before: State,
+    content: EntryContent,
+    author: Authorship,
+    settled?: ReadonlySet<string>,
+  ): State {
+    const { leaves } = before
+    const { expiresAt } = content
+    const written = content.kind === 'memory' ? writeMemory(handle, leaves, content.value, settled) : leaves
+    if (content.kind === 'skill') writeSkill(handle, content, settled)
+    const mark = nextMark(before.mark, expiresAt)
+    handle.put('_root', LIVE, mark, 'int')
+    return commit(handle, { ...before, isLive: true, expiresAt, mark, leaves: written }, author)
   }
 
   /** Remembers what a write made of the document. Returns the hash of its change. */
@@ -330,11 +375,11 @@ export class EntryDocument {
   }
 }
 
+/** Actor of copies that are only read. */
+const PAST = 'ed'.repeat(16)
+
 /** Actor of documents that are read only to be merged. */
 const MERGED = 'ef'.repeat(16)
-
-/** The last second of the year 9999: later times are taken for none. */
-const MAX_TIME = 253_402_300_799
 
 /** The change that every document of this entry, made with this content, begins with. */
 export function firstChange(id: EntryId, content: EntryContent): Uint8Array {

@@ -17,4 +17,5 @@ export {
   sameEntry,
 } from './ids.ts'
 export { canonicalJson, MAX_VALUE_LEVELS, parseJsonValue } from './json-value.ts'
+export { MAX_TIME } from './state.ts'
 export type * from './types.ts'

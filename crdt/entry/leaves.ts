@@ -82,6 +82,19 @@ export function fromLeaves(leaves: ReadonlyMap<string, JsonValue>, shadowed: Rea
   return root.value === undefined ? {} : root.value
 }
 
+/** A value with another in the place of what is at a path of it. */
+export function withValueAt(whole: JsonValue, path: string, value: JsonValue): JsonValue {
+  const [name, ...rest] = namesOf(path)
+  if (name === undefined) return value
+  const below = rest.map((token) => `/${escapeToken(token)}`).join('')
+  const members = isLeaf(whole) ? [] : Object.entries(whole as Tree)
+  const copy: Tree = {}
+  for (const [member, old] of members) define(copy, member, old)
+  const old = members.find(([member]) => member === name)?.[1]
+  define(copy, name, withValueAt(old ?? {}, below, value))
+  return copy
+}
+
 type Tree = { [name: string]: JsonValue }
 
 function place(root: { value?: JsonValue }, path: string, leaf: JsonValue): void {

@@ -59,17 +59,23 @@ export function liveLeaves(states: readonly LeafState[]): LiveLeaves {
  * Puts the difference between a document's leaves and `value`: nothing else is touched, so that concurrent edits of
  * other places survive, and a place in conflict stays so until something is written there.
  * @param leaves what is live in the document. Returns what is live in it then.
+ * @param settled places at which `value` is written also where it is what they show, so that nothing else is live there
  */
-export function writeMemory(handle: Handle, leaves: LiveLeaves, value: JsonValue): LiveLeaves {
+export function writeMemory(
+  handle: Handle,
+  leaves: LiveLeaves,
+  value: JsonValue,
+  settled: ReadonlySet<string> = new Set(),
+): LiveLeaves {
   const wanted = toLeaves(value)
   const after = new Map(leaves)
-  const differing = [...wanted].filter(([path, leaf]) => !isShown(leaves.get(path), leaf))
+  const differing = [...wanted].filter(([path, leaf]) => settled.has(path) || !isShown(leaves.get(path), leaf))
   const unwanted = [...leaves.keys()].filter((path) => !wanted.has(path))
   if (unwanted.length > 0) {
     const kept = [...wanted.keys()].filter((path) => leaves.has(path))
     const stillShadowed = new Set(kept.flatMap(ancestors))
     for (const path of unwanted) {
-      if (stillShadowed.has(path)) continue
+      if (stillShadowed.has(path) && !settled.has(path)) continue
       handle.delete('_root', path)
       after.delete(path)
     }

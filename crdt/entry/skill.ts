@@ -52,13 +52,16 @@ export function skillFirstChange(id: EntryId, content: string | undefined): Uint
   }
 }
 
-/** Puts the difference between what a document shows and `skill`; the text by lines. */
-export function writeSkill(handle: Handle, skill: SkillContent): void {
+/**
+ * Puts the difference between what a document shows and `skill`; the text by lines.
+ * @param settled of `content` and `path` those that are written also where they are what is shown, so that no other is live
+ */
+export function writeSkill(handle: Handle, skill: SkillContent, settled: ReadonlySet<string> = new Set()): void {
   const texts = readTexts(handle)
   const shown = texts[0]
   if (skill.content === undefined) {
     if (shown !== undefined) handle.delete('_root', 'content')
-  } else if (shown === undefined || (texts.length > 1 && skill.content !== shown.value)) {
+  } else if (shown === undefined || settled.has('content') || (texts.length > 1 && skill.content !== shown.value)) {
     // Where texts disagree, another one takes the place of all.
     handle.putObject('_root', 'content', splitLines(skill.content))
   } else {
@@ -67,7 +70,7 @@ export function writeSkill(handle: Handle, skill: SkillContent): void {
   const path = readPaths(handle)[0]?.value
   if (skill.path === undefined) {
     if (path !== undefined) handle.delete('_root', 'path')
-  } else if (skill.path !== path) {
+  } else if (settled.has('path') || skill.path !== path) {
     handle.put('_root', 'path', skill.path, 'str')
   }
 }

@@ -23,6 +23,8 @@ export interface MemoryRow {
   readonly node_id: string
   /** Unix seconds of the latest change. For people: it decides nothing between replicas. */
   readonly updated_at: number
+  /** Unix seconds from which on each node, by its own clock, hides the entry; absent where it never does. */
+  readonly expires_at?: number
 }
 
 /** The JSON view of a skill. Exactly one of `content` and `path` is text, or both where both were written. */
@@ -37,6 +39,8 @@ export interface SkillRow {
   /** Unix seconds of the latest change. */
   readonly updated_at: number
   readonly scope: string
+  /** As for a memory. */
+  readonly expires_at?: number
 }
 
 export type Row = MemoryRow | SkillRow

@@ -44,7 +44,7 @@ async function auditDatabase(database: Database, authors: readonly Uint8Array[])
   }
   const meshId = Buffer.from(await required(database, 'mesh')).toString()
   const latest = await auditFeed(database, same)
-  const counts = { memory: 0, skills: 0, deleted: 0, conflicts: 0 }
+  const counts = { memory: 0, skills: 0, deleted: 0, expired: 0, conflicts: 0 }
   const digests = new Map<Scope, { digest: Uint8Array; items: number }>()
   const rows = new Map<string, EntryView['row']>()
   const shared = zeroDigest()
@@ -52,7 +52,7 @@ async function auditDatabase(database: Database, authors: readonly Uint8Array[])
   for (const range of [entryRange('memory'), entryRange('skill')]) {
     for await (const [key, stored] of database.range(range)) {
       const id = parseEntryKey(key)
-      const { seq, id: _, ...row } = decodeEntry(id, stored)
+      const { seq, id: _, lapsed, ...row } = decodeEntry(id, stored)
       const document = await readStored(database, id)
       same(`${nameOf(id)} parts`, await bytesOf(database, id), document?.bytes.length)
       const view = viewOf(id, document, { meshId, authors, faults })
@@ -65,8 +65,9 @@ async function auditDatabase(database: Database, authors: readonly Uint8Array[])
       sum.items++
       digests.set(id.scope, sum)
       if (id.scope !== NODE_SCOPE) addTo(shared, item)
-      counts.conflicts += row.conflicts
+      if (!lapsed) counts.conflicts += row.conflicts
       if (row.row === undefined) counts.deleted++
+      else if (lapsed) counts.expired++
       else counts[id.kind === 'memory' ? 'memory' : 'skills']++
       if (row.row !== undefined) rows.set(nameOf(id), row.row)
       entries++

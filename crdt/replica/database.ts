@@ -102,7 +102,30 @@ export class Database {
         }
         return
       } catch (cause) {
-        if ((cause as { code?: string }).code !== 'LEVEL_ITERATOR_NOT_OPEN') throw this.#readFailure(cause)
+        if (!isClosedMeanwhile(cause)) throw this.#readFailure(cause)
+      }
+    }
+  }
+
+  /** As {@link range} for several that follow each other, all from one snapshot. @throws {MeshError} as {@link range} */
+  async *ranges(ranges: readonly KeyRange[]): AsyncGenerator<[Uint8Array, Uint8Array]> {
+    let after: Uint8Array | undefined
+    for (let i = 0; i < ranges.length; ) {
+      const level = await this.#open()
+      const snapshot = level.snapshot()
+      try {
+        for (; i < ranges.length; i++, after = undefined) {
+          const range = ranges[i] as KeyRange
+          const rest = after === undefined ? range : { ...range, gte: Buffer.concat([after, Buffer.of(0)]) }
+          for await (const [key, stored] of level.iterator({ ...rest, snapshot })) {
+            after = key
+            yield [key, unseal(key, stored)]
+          }
+        }
+      } catch (cause) {
+        if (!isClosedMeanwhile(cause)) throw this.#readFailure(cause)
+      } finally {
+        await snapshot.close()
       }
     }
   }
@@ -165,6 +188,12 @@ export class Database {
       },
       close: () => iterator.close(),
     }
+  }
+
+  /** The first key of a range. */
+  async firstKey(range: KeyRange): Promise<Uint8Array | undefined> {
+    for await (const [key] of this.range(range, 1)) return key
+    return undefined
   }
 
   /** The last key of a range. */
@@ -344,6 +373,11 @@ async function openLevel(path: string, createIfMissing: boolean): Promise<LevelD
     }
     throw new MeshError('STORAGE_FAILED', `cannot open ${path}: ${reason(cause)}`, { cause })
   }
+}
+
+/** Whether an iterator ended because the database was closed, to be opened again. */
+function isClosedMeanwhile(cause: unknown): boolean {
+  return (cause as { code?: string }).code === 'LEVEL_ITERATOR_NOT_OPEN'
 }
 
 /** Whether LevelDB refused because of what it found: a file that CURRENT leads to is gone or broken. */

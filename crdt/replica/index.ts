@@ -21,6 +21,7 @@ export { packOffered, unpackOffered } from './records.ts'
 export type * from './replica.ts'
 export { MAX_SKILL_BYTES } from './skill-content.ts'
 export { keptSymbols } from './symbol-keeper.ts'
+export { type Expectation, type VersionedRow, VersionMismatch, versionOf } from './version.ts'
 export { DocumentWorkers, type WorkerLimits } from './workers.ts'
 
 export interface ReplicaComponents {
@@ -36,7 +37,7 @@ export interface ReplicaInit {
   readonly path: string
 }
 
-const NO_ENTRIES: ReplicaCounts = { memory: 0, skills: 0, deleted: 0, conflicts: 0 }
+const NO_ENTRIES: ReplicaCounts = { memory: 0, skills: 0, deleted: 0, expired: 0, conflicts: 0 }
 
 /** Whether there is a replica in the folder, also a damaged one. */
 export function replicaExists(path: string): boolean {

@@ -3,7 +3,7 @@ import type { EntryId, Kind, Scope } from '../entry/index.ts'
 /**
  * Layout of the database. One letter says what a key is:
  * `e` entry (row and version), `d` document and signatures, `i` item of a shared entry, `f` feed, `g` digest of a scope,
- * `m` the database itself, `x` side records of other parts (roster, checkpoints, addresses, tickets).
+ * `t` what will expire, by its time, `m` the database itself, `x` side records of other parts (roster, checkpoints, addresses, tickets).
  * Entry keys are letter, kind, scope, NUL, key: so all of a scope lies together, in order of key. No scope holds a NUL.
  */
 const utf8 = new TextEncoder()
@@ -12,6 +12,7 @@ const fromUtf8 = new TextDecoder('utf-8', { fatal: true })
 const ITEM = Buffer.from('i')
 const NUL = Buffer.of(0)
 const FEED = Buffer.from('f')
+const EXPIRY = Buffer.from('t')
 
 const KIND_LETTER = { memory: 'm', skill: 's' } as const satisfies Record<Kind, string>
 
@@ -53,6 +54,10 @@ export function feedKey(seq: number): Uint8Array {
 export function parseFeedKey(key: Uint8Array): number {
   return numberAt(key, 1)
 }
+
+/** @param at Unix seconds */
+export const expiryKey = (at: number, id: EntryId) => Buffer.concat([EXPIRY, numbered(at), entryKey(id)])
+export const parseExpiryKey = (key: Uint8Array) => ({ at: numberAt(key, 1), id: parseEntryKey(key.subarray(9)) })
 
 function numbered(number: number): Uint8Array {
   const bytes = Buffer.allocUnsafe(8)
@@ -97,6 +102,8 @@ export const documentRange = (id: EntryId): KeyRange => {
   return { gte: key, lt: Buffer.concat([key, Buffer.of(1)]) }
 }
 
+/** All that will expire, soonest first. */
+export const expiryRange = startingWith(EXPIRY)
 export const digestRange = startingWith(utf8.encode('g'))
 export const sideRange = (namespace: string) => startingWith(utf8.encode(`x${namespace}\0`))
 export const feedRange = (after: number, until: number): KeyRange => ({

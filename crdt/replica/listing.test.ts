@@ -58,7 +58,7 @@ describe('a listing', () => {
     const ceo = await replicaWith(...TRICKY.flatMap((key) => [`mesh ${key}`, `node ${key}`]))
     const sorted = TRICKY.toSorted(byCodePoint)
     expect(await list(ceo)).toEqual([...sorted.map((key) => `mesh ${key}`), ...sorted.map((key) => `node ${key}`)])
-    expect(await list(ceo, { scope: scopeOf('mesh') })).toEqual(sorted.map((key) => `mesh ${key}`))
+    expect(await list(ceo, { scopes: [scopeOf('mesh')] })).toEqual(sorted.map((key) => `mesh ${key}`))
   })
 
   it('finds each of the tricky keys again, in rows, feed and items', async () => {
@@ -74,7 +74,7 @@ describe('a listing', () => {
     const ceo = await replicaWith(...TRICKY.map((key) => `mesh ${key}`))
     for (const prefix of ['', 'a', 'a/', '%', '\u{10ffff}', 'e', 'é', '\ufeff', '\uffff', 'nothing', '/a/']) {
       const wanted = TRICKY.filter((key) => key.startsWith(prefix)).toSorted(byCodePoint)
-      expect(await list(ceo, { scope: scopeOf('mesh'), prefix }), prefix).toEqual(wanted.map((key) => `mesh ${key}`))
+      expect(await list(ceo, { scopes: [scopeOf('mesh')], prefix }), prefix).toEqual(wanted.map((key) => `mesh ${key}`))
       expect(await list(ceo, { prefix }), prefix).toEqual(wanted.map((key) => `mesh ${key}`))
     }
   })
@@ -87,12 +87,31 @@ describe('a listing', () => {
     expect(await list(ceo, { limit: 0 })).toEqual([])
   })
 
+  it('goes on behind any place, within its scopes, and tells what was written since', async () => {
+    const clock = { seconds: 1_000 }
+    const ceo = await openTestReplica('ceo', { workers, now: () => clock.seconds++ * 1000 })
+    const names = ['mesh a', 'mesh b', 'mesh c', 'node a', 'tenant:x a', 'user:x b', 'user:x:y a']
+    for (const name of names) await ceo.put(name.split(' ')[1] as string, 1, name.split(' ')[0] as string)
+    for (const [i, name] of names.entries()) {
+      const [scope = '', key = ''] = name.split(' ')
+      expect(await list(ceo, { after: { scope: scopeOf(scope), key } }), name).toEqual(names.slice(i + 1))
+    }
+    const after = { scope: scopeOf('mesh'), key: 'b' }
+    expect(await list(ceo, { after, limit: 2 })).toEqual(['mesh c', 'node a'])
+    expect(await list(ceo, { after, scopes: ['user:x', 'mesh'].map(scopeOf) })).toEqual(['mesh c', 'user:x b'])
+    expect(await list(ceo, { after: { scope: scopeOf('mesh'), key: 'bb' }, prefix: 'c' })).toEqual(['mesh c'])
+    expect(await list(ceo, { scopes: [] })).toEqual([])
+    const since = (await ceo.get(memory('a', 'tenant:x')))?.row?.updated_at
+    expect(await list(ceo, { updatedSince: since })).toEqual(['tenant:x a', 'user:x b', 'user:x:y a'])
+    expect(ceo.scopes().sort()).toEqual(['mesh', 'node', 'tenant:x', 'user:x', 'user:x:y'])
+  })
+
   it('of a scope holds nothing of one whose name begins alike, nor anything for a scope that is none', async () => {
     const ceo = await replicaWith('user:a x', 'user:a:b x', 'user:ab x', 'tenant:a x')
-    expect(await list(ceo, { scope: scopeOf('user:a') })).toEqual(['user:a x'])
-    expect(await list(ceo, { scope: scopeOf('user:a:b') })).toEqual(['user:a:b x'])
+    expect(await list(ceo, { scopes: [scopeOf('user:a')] })).toEqual(['user:a x'])
+    expect(await list(ceo, { scopes: [scopeOf('user:a:b')] })).toEqual(['user:a:b x'])
     for (const scope of ['user', 'user:', 'user:a\0', 'user:a\0x', '', '*', '%'])
-      expect(await list(ceo, { scope: scopeOf(scope) })).toEqual([])
+      expect(await list(ceo, { scopes: [scopeOf(scope)] })).toEqual([])
   })
 
   it('holds neither skills nor deleted entries, and its limit counts what it shows', async () => {

@@ -41,8 +41,8 @@ it('node scope: is in no digest, item or transfer that a peer gets', async () =>
 
 it('node scope: is read, listed and counted on its own machine', async () => {
   const { ceo } = await replicaWithSecrets()
-  expect((await collect(ceo.list('skill', { scope: scopeOf('node') }))).map(({ id }) => id.key)).toEqual(['secret'])
-  expect(ceo.counts()).toEqual({ memory: 1, skills: 1, deleted: 1, conflicts: 0 })
+  expect((await collect(ceo.list('skill', { scopes: [scopeOf('node')] }))).map(({ id }) => id.key)).toEqual(['secret'])
+  expect(ceo.counts()).toEqual({ memory: 1, skills: 1, deleted: 1, expired: 0, conflicts: 0 })
   expect(await ceo.history(memory('secret', 'node'))).toHaveLength(2)
   expect((await collect(ceo.feed(0))).map(({ id }) => id.scope)).toEqual(['mesh', 'node', 'node', 'node'])
 })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describeEntry, EntryDocument, type EntryId, type EntryView } from '../entry/index.ts'
 import { MeshError } from '../errors.ts'
+import type { KeptView } from './expiry.ts'
 import type { ChangeSignature } from './records.ts'
 import { type DocumentWrite, type Stored, StoredForm, sizeOf } from './stored.ts'
 import { MAX_CHANGE_BYTES } from './vet.ts'
@@ -24,7 +25,7 @@ export class OpenEntry {
   readonly id: EntryId
   /** The version that the next change builds on; undefined while nothing was ever written. Ahead of the database while
    * commits are pending. */
-  view: EntryView | undefined
+  view: KeptView | undefined
   readonly #signatures: ChangeSignature[]
   /** How its document is stored. */
   readonly form: StoredForm
@@ -39,7 +40,7 @@ export class OpenEntry {
   #document: EntryDocument | undefined
   #weight: number
 
-  constructor(id: EntryId, actor: string, stored?: Stored & { readonly view: EntryView }) {
+  constructor(id: EntryId, actor: string, stored?: Stored & { readonly view: KeptView }) {
     this.id = id
     this.#actor = actor
     this.view = stored?.view

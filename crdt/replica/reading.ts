@@ -1,7 +1,17 @@
-import { EntryDocument, type EntryId, type Kind, NODE_SCOPE } from '../entry/index.ts'
+import { EntryDocument, type EntryId, type Kind, NODE_SCOPE, type Scope } from '../entry/index.ts'
 import { itemOfVersion, subjectOf } from '../summary/index.ts'
 import type { Database } from './database.ts'
-import { entryKey, entryRange, feedRange, itemKey, itemRange, parseEntryKey, parseFeedKey } from './keys.ts'
+import { isExpired } from './expiry.ts'
+import {
+  entryKey,
+  entryRange,
+  feedRange,
+  itemKey,
+  itemRange,
+  type KeyRange,
+  parseEntryKey,
+  parseFeedKey,
+} from './keys.ts'
 import {
   type ChangeSignature,
   decodeEntry,
@@ -14,6 +24,7 @@ import {
 } from './records.ts'
 import type { ChangedItem, Item, ItemFinder, ListOptions, News, StoredEntry, Transfer } from './replica.ts'
 import { readAllStored, readStored } from './stored.ts'
+import type { VersionedRow } from './version.ts'
 
 /** Actor of documents that are only read. */
 const READER = 'ee'.repeat(16)
@@ -23,30 +34,51 @@ const MAX_WHOLE_BYTES = 1024 * 1024
 
 /** Readers of a database that need nothing but it. All are described where {@link Replica} declares them. */
 
-export async function getEntry(database: Database, id: EntryId): Promise<StoredEntry | undefined> {
+/** @param now Unix seconds: what has expired by then has no row */
+export async function getEntry(database: Database, id: EntryId, now: number): Promise<StoredEntry | undefined> {
   const stored = await database.get(entryKey(id))
-  return stored === undefined ? undefined : decodeEntry(id, stored)
+  return stored === undefined ? undefined : shownAt(now, decodeEntry(id, stored))
 }
 
-export async function getRowJson(database: Database, id: EntryId): Promise<string | undefined> {
+function shownAt(now: number, entry: StoredEntry): StoredEntry {
+  return entry.row !== undefined && isExpired(entry.row, now) ? { ...entry, row: undefined, isExpired: true } : entry
+}
+
+/** Also of an entry that has expired. */
+export async function getRowJson(database: Database, id: EntryId): Promise<VersionedRow | undefined> {
   const stored = await database.get(entryKey(id))
   return stored === undefined ? undefined : decodeRowJson(stored)
 }
 
-export async function* listEntries(database: Database, kind: Kind, options: ListOptions): AsyncGenerator<StoredEntry> {
-  const { scope, prefix = '', limit = Number.POSITIVE_INFINITY, signal } = options
+/** @param scopes those that are listed, in any order */
+export async function* listEntries(
+  database: Database,
+  kind: Kind,
+  scopes: readonly Scope[],
+  options: ListOptions & { readonly now: number },
+): AsyncGenerator<StoredEntry> {
+  const { prefix, after, updatedSince = 0, limit = Number.POSITIVE_INFINITY, now, signal } = options
   let left = limit
-  for await (const [key, stored] of database.range(entryRange(kind, scope, scope === undefined ? '' : prefix))) {
+  for await (const [key, stored] of database.ranges(listRanges(kind, scopes, { prefix, after }))) {
     signal?.throwIfAborted()
     if (left <= 0) return
-    const id = parseEntryKey(key)
-    // Without a scope the range is of all keys: each scope has its own run of them.
-    if (!id.key.startsWith(prefix)) continue
-    const entry = decodeEntry(id, stored)
-    if (entry.row === undefined) continue
+    const entry = shownAt(now, decodeEntry(parseEntryKey(key), stored))
+    if (entry.row === undefined || entry.row.updated_at < updatedSince) continue
     left--
     yield entry
   }
+}
+
+/** Ranges in order of scope: each scope has its own run of keys. */
+function listRanges(kind: Kind, scopes: readonly Scope[], { prefix, after }: ListOptions): KeyRange[] {
+  const ranges = scopes.map((scope) => entryRange(kind, scope, prefix))
+  ranges.sort((a, b) => Buffer.compare(a.gte, b.gte))
+  if (after === undefined) return ranges
+  const first = Buffer.concat([entryKey({ kind, ...after }), Buffer.of(0)])
+  return ranges.flatMap(({ gte, lt }) => {
+    if (Buffer.compare(lt, first) <= 0) return []
+    return [{ gte: Buffer.compare(gte, first) < 0 ? first : gte, lt }]
+  })
 }
 
 export async function* readFeed(

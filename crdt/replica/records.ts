@@ -1,9 +1,11 @@
 import { decode, decodeFirst, encode } from 'cborg'
-import type { EntryId, EntryView, Kind, Row, Scope } from '../entry/index.ts'
+import type { EntryId, Kind, Row, Scope } from '../entry/index.ts'
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../signing.ts'
 import { ITEM_BYTES } from '../summary/index.ts'
+import type { KeptView } from './expiry.ts'
 import { entryKey, parseEntryKey } from './keys.ts'
 import type { FeedRecord, Item, ReplicaCounts, ScopeDigest, StoredEntry } from './replica.ts'
+import { type VersionedRow, versionOf } from './version.ts'
 
 /** Values of the database, as CBOR. Their keys are in `keys.ts`, their checksum in `database.ts`. */
 
@@ -43,12 +45,13 @@ export interface StoredDocument {
   readonly signatures: readonly ChangeSignature[]
 }
 
-export function encodeEntry({ row, updatedAt, heads, conflicts }: EntryView, seq: number): Uint8Array {
-  return encode([row === undefined ? null : JSON.stringify(row), updatedAt, Buffer.concat(heads), conflicts, seq])
+export function encodeEntry({ row, updatedAt, heads, conflicts, lapsed }: KeptView, seq: number): Uint8Array {
+  const json = row === undefined ? null : JSON.stringify(row)
+  return encode([json, updatedAt, Buffer.concat(heads), conflicts, seq, ...(lapsed ? [true] : [])])
 }
 
-export function decodeEntry(id: EntryId, bytes: Uint8Array): StoredEntry & EntryView {
-  const [row, updatedAt, heads, conflicts, seq] = decode(bytes) as [string | null, number, Uint8Array, number, number]
+export function decodeEntry(id: EntryId, bytes: Uint8Array): StoredEntry & KeptView {
+  const [row, updatedAt, heads, conflicts, seq, lapsed] = decode(bytes) as StoredParts
   return {
     id,
     row: row === null ? undefined : (JSON.parse(row) as Row),
@@ -56,14 +59,30 @@ export function decodeEntry(id: EntryId, bytes: Uint8Array): StoredEntry & Entry
     heads: chunks(heads, HASH_BYTES),
     conflicts,
     seq,
+    ...(lapsed ? { lapsed } : {}),
   }
 }
 
-/** Only the row of an {@link encodeEntry}, as the JSON that it is stored as; undefined while the entry is deleted. */
-export function decodeRowJson(bytes: Uint8Array): string | undefined {
-  // An array of so few begins with one byte, and its first member is the row.
-  const [row] = decodeFirst(bytes.subarray(1)) as [string | null, Uint8Array]
-  return row ?? undefined
+/** Row, time, heads in a row, conflicts, feed position, and whether it has lapsed. */
+type StoredParts = [string | null, number, Uint8Array, number, number, true?]
+
+/** Of an {@link encodeEntry} the row as the JSON that it is stored as, and the version; undefined for a deleted entry. */
+export function decodeRowJson(bytes: Uint8Array): VersionedRow | undefined {
+  // An array of so few begins with one byte, and its first members are the row and what is not needed here.
+  const [json, afterRow] = decodeFirst(bytes.subarray(1)) as [string | null, Uint8Array]
+  if (json === null) return undefined
+  const [, afterTime] = decodeFirst(afterRow)
+  const [heads] = decodeFirst(afterTime) as [Uint8Array, Uint8Array]
+  return { json, version: versionOf([heads]) }
+}
+
+/**
+ * When a row expires, in Unix seconds, or undefined for never, read off the end of its JSON: a row that expires ends so,
+ * and a member of a value cannot, for braces would follow.
+ */
+export function expiryOfJson(json: string): number | undefined {
+  const found = /,"expires_at":(\d+)\}$/.exec(json.slice(-40))
+  return found === null ? undefined : Number(found[1])
 }
 
 /** Only the version of an {@link encodeEntry}, for readers that need no row. */
@@ -163,7 +182,11 @@ export function decodeDigest(bytes: Uint8Array): ScopeDigest {
 }
 
 export const encodeCounts = (counts: ReplicaCounts): Uint8Array => encode(counts)
-export const decodeCounts = (bytes: Uint8Array): ReplicaCounts => decode(bytes) as ReplicaCounts
+/** Where nothing ever expired the count of that may be missing. */
+export function decodeCounts(bytes: Uint8Array): ReplicaCounts {
+  const counts = decode(bytes) as Omit<ReplicaCounts, 'expired'> & { readonly expired?: number }
+  return { ...counts, expired: counts.expired ?? 0 }
+}
 export const encodeDatabase = (record: DatabaseRecord): Uint8Array => encode(record)
 export const decodeDatabase = (bytes: Uint8Array): DatabaseRecord => decode(bytes) as DatabaseRecord
 

@@ -52,9 +52,9 @@ describe('a replica', () => {
     expect(await ceo.drop(memory('plan'))).toBe(true)
     expect((await ceo.get(memory('plan')))?.row).toBeUndefined()
     expect(await rowsOf(ceo, 'memory')).toEqual([])
-    expect(ceo.counts()).toEqual({ memory: 0, skills: 0, deleted: 1, conflicts: 0 })
+    expect(ceo.counts()).toEqual({ memory: 0, skills: 0, deleted: 1, expired: 0, conflicts: 0 })
     await ceo.put('plan', 2)
-    expect(ceo.counts()).toEqual({ memory: 1, skills: 0, deleted: 0, conflicts: 0 })
+    expect(ceo.counts()).toEqual({ memory: 1, skills: 0, deleted: 0, expired: 0, conflicts: 0 })
     expect((await ceo.history(memory('plan'))).map(({ action }) => action)).toEqual(['put', 'delete', 'put'])
   })
 
@@ -93,7 +93,7 @@ describe('a replica', () => {
       counts: again.counts(),
     }).toEqual(before)
     expect(again.meshId).toBe(MESH)
-    expect((await again.history(memory('plan'))).map(({ action }) => action)).toEqual(['put', 'delete'])
+    expect((await again.history(memory('plan'))).map(({ action }) => action)).toEqual(['delete', 'put'])
     expect(hex(await again.side.get('peers', '\ufeffsec'))).toBe(Buffer.from('here').toString('hex'))
   })
 

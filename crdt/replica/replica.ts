@@ -1,12 +1,15 @@
 import type { Conflict, EntryId, JsonValue, Kind, MemoryRow, Revision, Row, Scope, SkillRow } from '../entry/index.ts'
 import type { SymbolPrefix, Window } from '../summary/index.ts'
 import type { ChangeSignature } from './records.ts'
+import type { Expectation, VersionedRow } from './version.ts'
 
 /** An entry as stored: its row and what the replica keeps beside it. Reading one never opens a document. */
 export interface StoredEntry {
   readonly id: EntryId
-  /** The row, or undefined while the entry is deleted. */
+  /** The row, or undefined while the entry is deleted or has expired. */
   readonly row: Row | undefined
+  /** Set where there is no row because it has expired. */
+  readonly isExpired?: true
   /** Sorted change hashes (32 bytes each) that name this version of the document. */
   readonly heads: readonly Uint8Array[]
   /** At how many places concurrent writes disagree. */
@@ -25,7 +28,7 @@ export interface FeedRecord {
 
 /** A commit as listeners get it, with what a peer needs to have it too. */
 export interface Commit extends FeedRecord {
-  /** The changes that it added, dependencies first. Empty when only signatures came. */
+  /** The changes that it added, dependencies first. Empty when only signatures came, and when the entry expired. */
   readonly changes: readonly Uint8Array[]
   readonly signatures: readonly ChangeSignature[]
 }
@@ -33,19 +36,56 @@ export interface Commit extends FeedRecord {
 /** What a local write did. */
 export interface WriteResult<R extends Row = Row> {
   readonly row: R
+  /** Names the version that was written; see {@link VersionedRow}. */
+  readonly version: string
   readonly seq: number
 }
 
-export interface ListOptions {
-  readonly scope?: Scope
-  /** Only keys or names that begin with this text. */
-  readonly prefix?: string
-  /** At most this many rows. */
-  readonly limit?: number
-  readonly signal?: AbortSignal
+/** One place of a conflict, and what is to stand there alone. */
+export interface Resolution {
+  /** As a {@link Conflict} has it. */
+  readonly path: string
+  readonly value: JsonValue
 }
 
-export interface MemoryPut {
+/** A change as a history shows it. */
+export interface AuthoredRevision extends Revision {
+  /** The row as it was then, to whoever made the change; undefined where it deletes. */
+  readonly row: Row | undefined
+  /** Members that signed it: its author, and whoever has vouched for it. Their signatures were verified again just now. */
+  readonly signers: readonly Uint8Array[]
+}
+
+export interface HistoryOptions {
+  /** Only what comes before the change of this hash. */
+  readonly before?: string | undefined
+  /** At most so many. */
+  readonly limit?: number | undefined
+}
+
+export interface ListOptions {
+  /** Only these scopes; all where absent. */
+  readonly scopes?: readonly Scope[] | undefined
+  /** Only keys or names that begin with this text. */
+  readonly prefix?: string | undefined
+  /** Only what comes behind this place in the order of the list. */
+  readonly after?: { readonly scope: Scope; readonly key: string } | undefined
+  /** Only rows whose `updated_at` is this or later, in Unix seconds. */
+  readonly updatedSince?: number | undefined
+  /** At most this many rows. */
+  readonly limit?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What every write may say beside what it writes. */
+export interface PutOptions {
+  /** Unix seconds at which every node begins to hide the entry; it stays where this is absent. */
+  readonly expiresAt?: number | undefined
+  /** Nothing is written unless the entry is as expected when its turn comes. */
+  readonly expect?: Expectation | undefined
+}
+
+export interface MemoryPut extends PutOptions {
   readonly scope: Scope
   readonly key: string
   readonly value: JsonValue
@@ -53,7 +93,7 @@ export interface MemoryPut {
 }
 
 /** At least one of `content` and `path` is given; what is not given is removed. */
-export interface SkillPut {
+export interface SkillPut extends PutOptions {
   readonly scope: Scope
   readonly name: string
   readonly nodeId: string
@@ -61,11 +101,12 @@ export interface SkillPut {
   readonly path?: string | undefined
 }
 
-/** Counts for people: live entries, those deleted but known, and places in conflict. */
+/** Counts for people: live entries, those deleted or expired but known, and places in conflict. */
 export interface ReplicaCounts {
   readonly memory: number
   readonly skills: number
   readonly deleted: number
+  readonly expired: number
   readonly conflicts: number
 }
 
@@ -84,27 +125,43 @@ export interface ScopeDigest {
 export interface EntryStore {
   /** Feed position of the latest durable commit; 0 while there is none. */
   readonly position: number
+  /** The feed holds every commit after this position: whoever has read less far must start over. */
+  readonly horizon: number
   get(id: EntryId): Promise<StoredEntry | undefined>
   /** The row as the JSON text that is stored, or undefined where there is no live entry. Far cheaper than {@link get}. */
-  rowJson(id: EntryId): Promise<string | undefined>
+  rowJson(id: EntryId): Promise<VersionedRow | undefined>
+  /** Every scope that has or had an entry. */
+  scopes(): Scope[]
   /** Live entries in order of scope, then key, from one consistent snapshot. */
   list(kind: Kind, options?: ListOptions): AsyncIterable<StoredEntry>
   /**
    * Writes the difference between what is shown and `value`.
-   * @throws {MeshError} `KEY_INVALID`, `VALUE_INVALID`, `VALUE_TOO_LARGE`, `STORAGE_FAILED` (nothing was written)
+   * @throws {MeshError} `KEY_INVALID`, `VALUE_INVALID`, `VALUE_TOO_LARGE`, `EXPIRY_INVALID`, `STORAGE_FAILED` (nothing
+   * was written), `VERSION_MISMATCH` as a {@link VersionMismatch}
    */
   putMemory(put: MemoryPut): Promise<WriteResult<MemoryRow>>
   /** As {@link putMemory}, for a skill. @throws {MeshError} also `SKILL_TOO_LARGE`, `NAME_INVALID` */
   putSkill(put: SkillPut): Promise<WriteResult<SkillRow>>
   /** Deletes an entry. Returns false, and writes nothing, where there is no live entry. */
-  remove(id: EntryId, nodeId: string): Promise<boolean>
+  remove(id: EntryId, nodeId: string, expect?: Expectation): Promise<boolean>
+  /**
+   * Ends conflicts of a live entry: those given, or all with what is shown.
+   * @throws {MeshError} `CONFLICT_UNKNOWN` where a path is in no conflict (any more), and as {@link putMemory}
+   */
+  resolve(
+    id: EntryId,
+    resolutions: readonly Resolution[] | undefined,
+    nodeId: string,
+    expect?: Expectation,
+  ): Promise<WriteResult | undefined>
   /**
    * Takes in an entry of an earlier tool: last write wins by `at` (Unix seconds; undefined counts as now), and what is
    * live and equal writes nothing. Made so that several nodes that take in the same make the same change.
    */
   importMemory(put: MemoryPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'>
   importSkill(put: SkillPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'>
-  history(id: EntryId): Promise<Revision[]>
+  /** Changes of an entry, latest first. */
+  history(id: EntryId, options?: HistoryOptions): Promise<AuthoredRevision[]>
   conflicts(id: EntryId): Promise<Conflict[]>
   /** Commits after `after`, oldest first, until the position at which it was called; again from there for more. */
   feed(after: number, limit?: number): AsyncIterable<FeedRecord>

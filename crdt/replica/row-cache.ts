@@ -1,4 +1,5 @@
 import { type EntryId, entryName } from '../entry/index.ts'
+import type { VersionedRow } from './version.ts'
 
 /** Characters of rows that are kept: ample for what agents read again and again, little beside the daemon's code. */
 const MAX_CHARACTERS = 4 * 1024 * 1024
@@ -8,18 +9,18 @@ const MAX_CHARACTERS = 4 * 1024 * 1024
  * Whoever commits says so here once the commit can be read, and before its author is told.
  */
 export class RowCache {
-  readonly #read: (id: EntryId) => Promise<string | undefined>
-  readonly #rows = new Map<string, string>()
+  readonly #read: (id: EntryId) => Promise<VersionedRow | undefined>
+  readonly #rows = new Map<string, VersionedRow>()
   #characters = 0
   /** How often rows were forgotten: what was being read meanwhile may be old. */
   #changes = 0
 
   /** @param read finds a row in the database; undefined where there is no live entry */
-  constructor(read: (id: EntryId) => Promise<string | undefined>) {
+  constructor(read: (id: EntryId) => Promise<VersionedRow | undefined>) {
     this.#read = read
   }
 
-  async get(id: EntryId): Promise<string | undefined> {
+  async get(id: EntryId): Promise<VersionedRow | undefined> {
     const name = entryName(id)
     const kept = this.#rows.get(name)
     if (kept !== undefined) {
@@ -47,10 +48,10 @@ export class RowCache {
     this.#characters = 0
   }
 
-  #keep(name: string, row: string): void {
+  #keep(name: string, row: VersionedRow): void {
     this.#drop(name)
     this.#rows.set(name, row)
-    this.#characters += row.length
+    this.#characters += row.json.length
     for (const oldest of this.#rows.keys()) {
       if (this.#characters <= MAX_CHARACTERS) return
       this.#drop(oldest)
@@ -58,7 +59,7 @@ export class RowCache {
   }
 
   #drop(name: string): void {
-    this.#characters -= this.#rows.get(name)?.length ?? 0
+    this.#characters -= this.#rows.get(name)?.json.length ?? 0
     this.#rows.delete(name)
   }
 }

@@ -7,8 +7,8 @@ const workers = sharedWorkers()
 
 /** The row as text must be the row as `get` has it, whenever both are asked. */
 async function rowOf(replica: Replica, id: EntryId): Promise<unknown> {
-  const [text, stored] = await Promise.all([replica.rowJson(id), replica.get(id)])
-  expect(text).toBe(stored?.row === undefined ? undefined : JSON.stringify(stored.row))
+  const [found, stored] = await Promise.all([replica.rowJson(id), replica.get(id)])
+  expect(found?.json).toBe(stored?.row === undefined ? undefined : JSON.stringify(stored.row))
   return stored?.row
 }
 
@@ -57,16 +57,16 @@ test('whoever is told of a commit reads it, whoever reads meanwhile keeps nothin
       await new Promise(setImmediate)
     }
   })
-  const told: Promise<unknown>[] = []
+  const told: ReturnType<Replica['rowJson']>[] = []
   ceo.onCommit(() => told.push(ceo.rowJson(id)))
   for (let value = 0; value < 200; value++) {
-    const { row } = await ceo.put('hot', value)
-    expect(await ceo.rowJson(id)).toBe(JSON.stringify(row))
+    const { row, version } = await ceo.put('hot', value)
+    expect(await ceo.rowJson(id)).toEqual({ json: JSON.stringify(row), version })
   }
   done = true
   await Promise.all(readers)
   expect(reads).toBeGreaterThan(0)
-  expect((await Promise.all(told)).map((text) => JSON.parse(text as string).value)).toEqual(
+  expect((await Promise.all(told)).map((row) => JSON.parse(row?.json as string).value)).toEqual(
     Array.from({ length: 200 }, (_, value) => value),
   )
 })

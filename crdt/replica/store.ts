@@ -10,7 +10,7 @@ import {
   parseEntryId,
   parseJsonValue,
   parseNodeId,
-  type Revision,
+  type Row,
   type Scope,
   type SkillRow,
 } from '../entry/index.ts'
@@ -21,7 +21,9 @@ import { nextTurn } from '../turns.ts'
 import { newAdoption } from './adoption.ts'
 import type { Database } from './database.ts'
 import { Documents } from './documents.ts'
+import { dueAt, isExpired, type KeptView, Lapser, parseExpiry } from './expiry.ts'
 import { failed, merge, vetTask } from './foreign.ts'
+import { readConflicts, readHistory, resolutionsOf } from './history.ts'
 import { importDecision } from './import.ts'
 import { MeshChange } from './mesh-change.ts'
 import type { OpenEntry } from './open-entry.ts'
@@ -30,7 +32,6 @@ import {
   getRowJson,
   listEntries,
   openItemFinder,
-  readDocument,
   readFeed,
   readItems,
   readItemsSince,
@@ -38,20 +39,24 @@ import {
   readTransfer,
   readTransfers,
 } from './reading.ts'
-import type { ChangeSignature } from './records.ts'
+import { type ChangeSignature, expiryOfJson } from './records.ts'
 import type {
   Adoption,
   ApplyOutcome,
+  AuthoredRevision,
   ChangedItem,
   Commit,
   FeedRecord,
+  HistoryOptions,
   Item,
   ItemFinder,
   ListOptions,
   MemoryPut,
   News,
+  PutOptions,
   Replica,
   ReplicaCounts,
+  Resolution,
   ScopeDigest,
   SideStore,
   SkillPut,
@@ -63,6 +68,7 @@ import { RowCache } from './row-cache.ts'
 import { parseSkillContent } from './skill-content.ts'
 import { prefixOf, SymbolKeeper } from './symbol-keeper.ts'
 import { readTotals, type Totals } from './totals.ts'
+import { type Expectation, meets, type VersionedRow, VersionMismatch, versionOf } from './version.ts'
 import type { Vetted } from './vet.ts'
 import type { WorkerOutcome } from './worker.ts'
 import { type DocumentWorkers, TASKS_PER_JOB } from './workers.ts'
@@ -95,6 +101,7 @@ export class Store implements Replica {
   readonly #writer: Writer
   readonly #symbols: SymbolKeeper
   readonly #meshChange: MeshChange
+  readonly #lapser: Lapser
   readonly #listeners = new Set<(commits: readonly Commit[]) => void>()
   #meshId: string
   #authors: readonly Uint8Array[]
@@ -120,6 +127,8 @@ export class Store implements Replica {
       },
       onFailure: () => this.#documents.dropAll(),
     })
+    this.#lapser = new Lapser(components.database, { now: components.now, lapse: (id) => this.#lapse(id) })
+    this.#lapser.expect(0)
     components.database.onReopened(() => {
       this.#rows.forgetAll()
       this.#symbols.drop()
@@ -135,16 +144,27 @@ export class Store implements Replica {
     return this.#writer.totals.position
   }
 
-  get(id: EntryId): Promise<StoredEntry | undefined> {
-    return getEntry(this.#components.database, id)
+  get horizon(): number {
+    return this.#writer.totals.horizon
   }
 
-  rowJson(id: EntryId): Promise<string | undefined> {
-    return this.#rows.get(id)
+  get(id: EntryId): Promise<StoredEntry | undefined> {
+    return getEntry(this.#components.database, id, this.#seconds())
+  }
+
+  async rowJson(id: EntryId): Promise<VersionedRow | undefined> {
+    const row = await this.#rows.get(id)
+    const expiresAt = row && expiryOfJson(row.json)
+    return expiresAt !== undefined && expiresAt <= this.#seconds() ? undefined : row
+  }
+
+  scopes(): Scope[] {
+    return [...this.#writer.totals.digests.keys()]
   }
 
   list(kind: Kind, options: ListOptions = {}): AsyncIterable<StoredEntry> {
-    return listEntries(this.#components.database, kind, options)
+    const scopes = options.scopes ?? this.scopes()
+    return listEntries(this.#components.database, kind, scopes, { ...options, now: this.#seconds() })
   }
 
   feed(after: number, limit?: number): AsyncIterable<FeedRecord> {
@@ -173,21 +193,33 @@ export class Store implements Replica {
   async putMemory(put: MemoryPut): Promise<WriteResult<MemoryRow>> {
     const id = parseEntryId('memory', put.scope, put.key)
     const content: EntryContent = { kind: 'memory', value: parseJsonValue(put.value) }
-    const { entry, seq } = await this.#put(id, content, put.nodeId)
-    return { row: entry as MemoryRow, seq }
+    return (await this.#put(id, content, put)) as WriteResult<MemoryRow>
   }
 
   async putSkill(put: SkillPut): Promise<WriteResult<SkillRow>> {
     const id = parseEntryId('skill', put.scope, put.name)
     const content: EntryContent = { kind: 'skill', ...parseSkillContent(put) }
-    const { entry, seq } = await this.#put(id, content, put.nodeId)
-    return { row: entry as SkillRow, seq }
+    return (await this.#put(id, content, put)) as WriteResult<SkillRow>
   }
 
-  async remove(id: EntryId, nodeId: string): Promise<boolean> {
+  async remove(id: EntryId, nodeId: string, expect?: Expectation): Promise<boolean> {
     const author = this.#author(nodeId)
-    const done = await this.#change(id, (document) => document.remove(author))
-    return done !== undefined
+    const remove = (document: EntryDocument, { view }: OpenEntry) =>
+      this.#isShown(view) ? document.remove(author) : undefined
+    return (await this.#change(id, remove, expect)) !== undefined
+  }
+
+  async resolve(
+    id: EntryId,
+    resolutions: readonly Resolution[] | undefined,
+    nodeId: string,
+    expect?: Expectation,
+  ): Promise<WriteResult | undefined> {
+    const author = this.#author(nodeId)
+    const resolve = (document: EntryDocument, { view }: OpenEntry) =>
+      this.#isShown(view) ? document.resolve(resolutionsOf(document, resolutions), author) : undefined
+    const done = await this.#change(id, resolve, expect)
+    return done && written(done)
   }
 
   async importMemory(put: MemoryPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'> {
@@ -200,12 +232,12 @@ export class Store implements Replica {
     return this.#import(id, { kind: 'skill', ...parseSkillContent(put) }, put.nodeId, at)
   }
 
-  history(id: EntryId): Promise<Revision[]> {
-    return readDocument(this.#components.database, id, [], (document) => document.history())
+  history(id: EntryId, options: HistoryOptions = {}): Promise<AuthoredRevision[]> {
+    return readHistory(this.#components.database, this.#meshId, id, options)
   }
 
-  conflicts(id: EntryId): Promise<Conflict[]> {
-    return readDocument(this.#components.database, id, [], (document) => document.conflicts())
+  async conflicts(id: EntryId): Promise<Conflict[]> {
+    return (await this.get(id))?.row === undefined ? [] : readConflicts(this.#components.database, id)
   }
 
   setAuthors(publicKeys: readonly Uint8Array[]): void {
@@ -283,6 +315,7 @@ export class Store implements Replica {
   }
 
   async close(): Promise<void> {
+    await this.#lapser.close()
     await this.#documents.idle()
     await this.#writer.drained()
     await this.#symbols.save()
@@ -295,8 +328,8 @@ export class Store implements Replica {
   async #adopt(adoption: Adoption, onProgress?: (done: number, total: number) => void): Promise<number> {
     await this.#documents.idle()
     await this.#writer.drained()
-    const { counts, position } = this.#writer.totals
-    const total = counts.memory + counts.skills + counts.deleted
+    const { counts, position, horizon } = this.#writer.totals
+    const total = counts.memory + counts.skills + counts.deleted + counts.expired
     const { digests, entries } = await this.#meshChange.adopt(newAdoption(adoption, position), (done) =>
       onProgress?.(done, total),
     )
@@ -304,38 +337,60 @@ export class Store implements Replica {
     this.#documents.dropAll()
     this.#symbols.drop()
     this.#meshId = adoption.meshId
-    this.#writer.reset({ counts, position, digests })
+    this.#writer.reset({ counts, position, horizon, digests })
     return entries
   }
 
-  async #put(id: EntryId, content: EntryContent, nodeId: string): Promise<{ entry: unknown; seq: number }> {
+  async #put(
+    id: EntryId,
+    content: EntryContent,
+    { nodeId, expiresAt: at, expect }: PutOptions & { readonly nodeId: string },
+  ): Promise<WriteResult> {
     const author = this.#author(nodeId)
-    const done = await this.#change(id, (document) => document.put(content, author))
+    const expiresAt = at === undefined ? undefined : parseExpiry(at, this.#seconds())
+    const done = await this.#change(id, (document) => document.put({ ...content, expiresAt }, author), expect)
     if (done === undefined) throw new Error('impossible: a put always makes a change')
-    return { entry: done.view.row, seq: done.seq }
+    return written(done)
   }
 
   async #import(id: EntryId, content: EntryContent, nodeId: string, at: number | undefined) {
-    const now = Math.floor(this.#components.now() / 1000)
+    const now = this.#seconds()
     const name = parseNodeId(nodeId)
     let decision: ReturnType<typeof importDecision> | undefined
     await this.#change(id, (document, { view }) => {
-      decision = importDecision(view, content, at, now)
+      decision = importDecision(this.#isShown(view) ? view : view && { ...view, row: undefined }, content, at, now)
       return decision.outcome === 'taken' ? document.putDerived(content, { nodeId: name, at: decision.at }) : undefined
     })
     return decision?.outcome ?? 'older'
   }
 
   #author(nodeId: string): Authorship {
-    return { nodeId: parseNodeId(nodeId), at: Math.floor(this.#components.now() / 1000) }
+    return { nodeId: parseNodeId(nodeId), at: this.#seconds() }
   }
 
-  /** Lets `change` write; resolves when that is durable, or with undefined when it wrote nothing. */
-  async #change(id: EntryId, change: (document: EntryDocument, entry: OpenEntry) => string | undefined) {
+  /** Unix seconds. */
+  #seconds(): number {
+    return Math.floor(this.#components.now() / 1000)
+  }
+
+  #isShown(view: KeptView | undefined): view is KeptView & { readonly row: Row } {
+    return view?.row !== undefined && !isExpired(view.row, this.#seconds())
+  }
+
+  /**
+   * Lets `change` write; resolves when that is durable, or with undefined when it wrote nothing.
+   * @throws {VersionMismatch} where the entry is not as expected
+   */
+  async #change(
+    id: EntryId,
+    change: (document: EntryDocument, entry: OpenEntry) => string | undefined,
+    expect: Expectation = {},
+  ) {
     // No await between this and the entry's queue: an adoption that begins waits for what is queued.
     while (this.#meshChange.isRunning) await this.#meshChange.settled()
     const written = await this.#documents.withEntry(id, (entry) => {
       const before = entry.view
+      if (!meets(expect, this.#isShown(before) ? versionOf(before.heads) : undefined)) return { found: entry.settled }
       let hash: string | undefined
       const changes = entry.update((document) => {
         hash = change(document, entry)
@@ -348,7 +403,23 @@ export class Store implements Replica {
       const news = { changes, signatures: [signature], signed, via: undefined }
       return { view: entry.view, seq: this.#commit(entry, before, news) }
     })
-    return written === undefined ? undefined : { view: written.view, seq: await written.seq }
+    if (written === undefined) return undefined
+    if (written.view !== undefined) return { view: written.view, seq: await written.seq }
+    // What it found may not be durable yet: nobody may be told of that.
+    await written.found
+    throw new VersionMismatch(await this.rowJson(id))
+  }
+
+  /** Commits that an entry has expired, where it has. */
+  async #lapse(id: EntryId): Promise<void> {
+    while (this.#meshChange.isRunning) await this.#meshChange.settled()
+    const written = await this.#documents.withEntry(id, (entry) => {
+      const before = entry.view
+      if (before?.lapsed || before?.row === undefined || this.#isShown(before)) return undefined
+      const news = { changes: [], signatures: [], signed: undefined, via: undefined }
+      return { seq: this.#commit(entry, before, news) }
+    })
+    await written?.seq
   }
 
   async #take(
@@ -398,9 +469,17 @@ export class Store implements Replica {
     { changes, signatures, ...news }: Pick<Commit, 'changes' | 'signatures' | 'via'> & Pick<PendingCommit, 'signed'>,
   ) {
     if (entry.view === undefined) throw new Error('impossible: a commit has a version')
-    const write = entry.write(changes, signatures)
-    return entry.track(
-      this.#writer.commit({ id: entry.id, before, after: entry.view, form: entry.form, write, ...news }),
-    )
+    // What comes when it has expired already is never shown, and so never counted.
+    const { lapsed: _, ...view } = entry.view
+    const after: KeptView = view.row === undefined || this.#isShown(view) ? view : { ...view, lapsed: true }
+    entry.view = after
+    const due = dueAt(after)
+    if (due !== undefined) this.#lapser.expect(due)
+    const write = changes.length + signatures.length === 0 ? undefined : entry.write(changes, signatures)
+    return entry.track(this.#writer.commit({ id: entry.id, before, after, form: entry.form, write, ...news }))
   }
+}
+
+function written({ view, seq }: { view: KeptView; seq: number }): WriteResult {
+  return { row: view.row as Row, version: versionOf(view.heads), seq }
 }

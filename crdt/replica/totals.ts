@@ -9,6 +9,8 @@ import type { ReplicaCounts, ScopeDigest } from './replica.ts'
 export interface Totals {
   /** Feed position of the latest commit. */
   readonly position: number
+  /** Feed position from which on no commit is missing in the feed: whoever has read less far must start over. */
+  readonly horizon: number
   readonly counts: ReplicaCounts
   readonly digests: ReadonlyMap<Scope, ScopeDigest>
 }
@@ -20,9 +22,11 @@ export async function readTotals(database: Database): Promise<Totals> {
   for await (const [key, value] of database.range(digestRange)) {
     digests.set(parseKeyTail(key, prefix) as Scope, decodeDigest(value))
   }
-  const lastFeed = await database.lastKey(feedRange(0, Number.MAX_SAFE_INTEGER - 1))
-  const position = lastFeed === undefined ? 0 : parseFeedKey(lastFeed)
-  return { position, counts: decodeCounts(await required(database, 'counts')), digests }
+  const feed = feedRange(0, Number.MAX_SAFE_INTEGER - 1)
+  const [first, last] = [await database.firstKey(feed), await database.lastKey(feed)]
+  const position = last === undefined ? 0 : parseFeedKey(last)
+  const horizon = first === undefined ? position : parseFeedKey(first) - 1
+  return { position, horizon, counts: decodeCounts(await required(database, 'counts')), digests }
 }
 
 /** A record of the database itself, which every database has. @throws {MeshError} `STORAGE_CORRUPT` */

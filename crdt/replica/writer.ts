@@ -1,7 +1,8 @@
-import { type EntryId, type EntryView, entryName, NODE_SCOPE } from '../entry/index.ts'
+import { type EntryId, entryName, NODE_SCOPE } from '../entry/index.ts'
 import { addTo, ID_BYTES, itemOfVersion, subtractFrom, zeroDigest } from '../summary/index.ts'
 import { nextTurn } from '../turns.ts'
 import type { Database, Operation } from './database.ts'
+import { expiryOperations, type KeptView } from './expiry.ts'
 import { digestKey, entryKey, feedKey, itemKey, metaKey } from './keys.ts'
 import { encodeCounts, encodeDigest, encodeEntry, encodeFeed, encodeItem } from './records.ts'
 import type { Commit, ReplicaCounts, ScopeDigest } from './replica.ts'
@@ -18,11 +19,11 @@ const LARGEST_GROUP = 128
 export interface PendingCommit {
   readonly id: EntryId
   /** The version before, or undefined for a new entry. */
-  readonly before: EntryView | undefined
-  readonly after: EntryView
-  /** How its document is stored: the form of all commits of the entry, and what this one adds to it. */
+  readonly before: KeptView | undefined
+  readonly after: KeptView
+  /** How its document is stored: the form of all commits of the entry, and what this one adds to it, if anything. */
   readonly form: StoredForm
-  readonly write: DocumentWrite
+  readonly write: DocumentWrite | undefined
   /** Resolves when the bytes of the signatures are in their place, where they are not yet. */
   readonly signed: Promise<unknown> | undefined
   readonly via: string | undefined
@@ -40,9 +41,9 @@ interface Run {
   /** See `subjectOf`. */
   readonly subject: Uint8Array
   /** The version before the first one, and its item. */
-  readonly before: EntryView | undefined
+  readonly before: KeptView | undefined
   readonly replaced: Uint8Array | undefined
-  after: EntryView
+  after: KeptView
   /** Of the last one. */
   seq: number
   readonly form: StoredForm
@@ -158,6 +159,7 @@ export class Writer {
     const items: ItemChange[] = []
     const digests = new Map(this.#totals.digests)
     const runs = new Map<string, Run>()
+    const { horizon } = this.#totals
     let { position, counts } = this.#totals
     for (const commit of group) {
       const { id, before, after, form, write, via } = commit
@@ -168,20 +170,21 @@ export class Writer {
       position++
       const feed = encodeFeed({ seq: position, id, via, before: replaced?.subarray(0, ID_BYTES) })
       operations.push({ key: feedKey(position), value: feed })
-      commits.push({ seq: position, id, via, changes: write.changes, signatures: write.signatures })
-      if (run === undefined)
-        runs.set(name, { id, subject, before, replaced, after, seq: position, form, writes: [write] })
+      commits.push({ seq: position, id, via, changes: write?.changes ?? [], signatures: write?.signatures ?? [] })
+      const writes = write === undefined ? [] : [write]
+      if (run === undefined) runs.set(name, { id, subject, before, replaced, after, seq: position, form, writes })
       else {
         run.after = after
         run.seq = position
-        run.writes.push(write)
+        run.writes.push(...writes)
       }
     }
     for (const { id, subject, before, replaced, after, seq, form, writes } of runs.values()) {
       const item = itemOfVersion(subject, after.heads)
       counts = recount(counts, id, before, after)
       digests.set(id.scope, redigest(digests.get(id.scope), replaced, item))
-      operations.push({ key: entryKey(id), value: encodeEntry(after, seq) }, ...form.operations(id, writes, seq))
+      operations.push({ key: entryKey(id), value: encodeEntry(after, seq) }, ...expiryOperations(id, before, after))
+      if (writes.length > 0) operations.push(...form.operations(id, writes, seq))
       if (id.scope === NODE_SCOPE) continue
       items.push({ seq, before: replaced, after: item })
       operations.push({ key: itemKey(subject), value: encodeItem({ id, item }) })
@@ -190,7 +193,7 @@ export class Writer {
       operations.push({ key: digestKey(scope), value: encodeDigest(digests.get(scope) as ScopeDigest) })
     }
     operations.push({ key: metaKey('counts'), value: encodeCounts(counts) })
-    return { operations, totals: { position, counts, digests }, commits, items }
+    return { operations, totals: { position, horizon, counts, digests }, commits, items }
   }
 }
 
@@ -201,19 +204,27 @@ function redigest(current: ScopeDigest | undefined, before: Uint8Array | undefin
   return { digest, items: (current?.items ?? 0) + (before === undefined ? 1 : 0) }
 }
 
-function recount(
-  counts: ReplicaCounts,
-  { kind }: EntryId,
-  before: EntryView | undefined,
-  after: EntryView,
-): ReplicaCounts {
-  const field = kind === 'memory' ? 'memory' : 'skills'
-  const live = Number(after.row !== undefined) - Number(before?.row !== undefined)
-  const deleted = Number(after.row === undefined) - Number(before !== undefined && before.row === undefined)
+function recount(counts: ReplicaCounts, id: EntryId, before: KeptView | undefined, after: KeptView): ReplicaCounts {
+  const [old, now] = [countOf(id, before), countOf(id, after)]
   return {
-    ...counts,
-    [field]: counts[field] + live,
-    deleted: counts.deleted + deleted,
-    conflicts: counts.conflicts + after.conflicts - (before?.conflicts ?? 0),
+    memory: counts.memory - old.memory + now.memory,
+    skills: counts.skills - old.skills + now.skills,
+    deleted: counts.deleted - old.deleted + now.deleted,
+    expired: counts.expired - old.expired + now.expired,
+    conflicts: counts.conflicts - old.conflicts + now.conflicts,
+  }
+}
+
+/** What one entry counts for. */
+function countOf({ kind }: EntryId, view: KeptView | undefined): ReplicaCounts {
+  const isDeleted = view !== undefined && view.row === undefined
+  const isExpired = view?.lapsed === true
+  const isShown = view !== undefined && !isDeleted && !isExpired
+  return {
+    memory: Number(isShown && kind === 'memory'),
+    skills: Number(isShown && kind === 'skill'),
+    deleted: Number(isDeleted),
+    expired: Number(isExpired),
+    conflicts: isShown ? view.conflicts : 0,
   }
 }

@@ -44,7 +44,16 @@ describe.each([
     for (const method of ['GET', 'DELETE']) {
       const gone = await send(`/mesh/memory/${scope}/plan`, { method })
       expect(gone.status).toBe(404)
-      expect(gone.json).toEqual({ error: expect.stringContaining('"plan"'), code: 'NOT_FOUND', field: 'key' })
+      expect(gone.headers['content-type']).toBe('application/problem+json; charset=utf-8')
+      expect(gone.json).toEqual({
+        type: 'urn:openclaw-mesh:error:NOT_FOUND',
+        title: 'Not found',
+        status: 404,
+        detail: expect.stringContaining('"plan"'),
+        error: expect.stringContaining('"plan"'),
+        code: 'NOT_FOUND',
+        field: 'key',
+      })
     }
     expect((await send(`/mesh/memory?scope=${scope}`)).json).toEqual([])
   })
@@ -254,7 +263,7 @@ describe.each([
       storeAvailable: true,
       version: '0.1.0',
     })
-    const { memory, skills, deleted } = lab.store.counts()
+    const { memory, skills, deleted, expired } = lab.store.counts()
     expect((await send('/status')).json).toEqual({
       nodeId: 'ceo',
       peerId: lab.mesh.peerId,
@@ -265,6 +274,7 @@ describe.each([
       memory,
       skills,
       deleted,
+      expired,
       conflicts: 0,
       digest: Buffer.from(lab.store.digest().digest).toString('hex'),
       position: lab.store.position,

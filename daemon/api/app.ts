@@ -1,7 +1,10 @@
 import fastify, { type FastifyBaseLogger, type FastifyReply, LogController } from 'fastify'
 import { MeshError } from '../../crdt/errors.ts'
 import type { ApiApp, RouteContext } from './components.ts'
+import { etagOf } from './etag.ts'
 import { describeError } from './http-errors.ts'
+import { addBulkRoute } from './routes-bulk.ts'
+import { addEntryRoutes } from './routes-entries.ts'
 import { addImportRoute } from './routes-import.ts'
 import { addMemoryRoutes } from './routes-memory.ts'
 import { addMeshRoutes } from './routes-mesh.ts'
@@ -11,6 +14,8 @@ import { MAX_BODY_BYTES } from './schemas.ts'
 import { parseStrictJson } from './strict-json.ts'
 import { validatorCompiler } from './validator.ts'
 
+/** The media type of problem details (RFC 9457). */
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 /** Longest path parameter that is looked at, in characters: the parsers say what is too long, not the router. */
 const MAX_PARAMETER_CHARACTERS = 16 * 1024
 
@@ -25,7 +30,7 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp
     routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
     frameworkErrors: (error, _request, reply) => {
       const { status, answer } = describeError(error)
-      ;(reply as FastifyReply).status(status).send(answer)
+      ;(reply as FastifyReply).status(status).type(PROBLEM_TYPE).send(answer)
     },
   })
   app.setValidatorCompiler(validatorCompiler)
@@ -35,11 +40,12 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp
     done(null, body.length === 0 ? undefined : parseStrictJson(body)),
   )
   app.setErrorHandler((error, request, reply) => {
-    const { status, answer, unexpected } = describeError(error)
+    const { status, answer, unexpected, current } = describeError(error)
     const place = { method: request.method, route: request.routeOptions.url }
     if (unexpected) request.log.error({ err: error, ...place }, 'request failed')
     if (status === 401) reply.header('www-authenticate', 'Bearer')
-    return reply.status(status).send(answer)
+    if (current !== undefined) reply.header('etag', etagOf(current.version))
+    return reply.status(status).type(PROBLEM_TYPE).send(answer)
   })
   app.setNotFoundHandler(({ method, url }) => {
     const message = `url: there is no call ${method} ${url.split('?')[0]}`
@@ -48,6 +54,8 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp
   addNodeRoutes(app, context)
   addMemoryRoutes(app, context)
   addSkillRoutes(app, context)
+  addEntryRoutes(app, context)
+  addBulkRoute(app, context)
   addImportRoute(app, context)
   addMeshRoutes(app, context)
   return app

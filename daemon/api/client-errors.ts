@@ -1,4 +1,4 @@
-import type { ErrorAnswer } from './schemas.ts'
+import type { ErrorAnswer, MemoryRow, SkillRow } from './schemas.ts'
 
 /** What an {@link ApiError} carries beside code and message. */
 export interface ApiErrorInit {
@@ -6,6 +6,7 @@ export interface ApiErrorInit {
   status?: number | undefined
   field?: string | undefined
   hint?: string | undefined
+  current?: MemoryRow | SkillRow | null | undefined
   cause?: unknown
 }
 
@@ -20,6 +21,8 @@ export class ApiError extends Error {
   readonly field: string | undefined
   /** The way out, where the message does not already say it. */
   readonly hint: string | undefined
+  /** Of a write that expected another version: the row that is there, or null for none. */
+  readonly current: MemoryRow | SkillRow | null | undefined
 
   constructor(code: string, message: string, init: ApiErrorInit = {}) {
     super(message, init.cause === undefined ? undefined : { cause: init.cause })
@@ -28,6 +31,7 @@ export class ApiError extends Error {
     this.status = init.status ?? 0
     this.field = init.field
     this.hint = init.hint
+    this.current = init.current
   }
 
   /** The same as `code`: the name that `{ok:false,error:{type,message}}` has for it. */
@@ -40,7 +44,9 @@ export class ApiError extends Error {
 export function errorFromAnswer(status: number, text: string): ApiError {
   const answer = parseErrorAnswer(text)
   if (answer !== undefined) {
-    return new ApiError(answer.code, answer.error, { status, field: answer.field, hint: answer.hint })
+    const { field, hint } = answer
+    const current = answer.current as MemoryRow | SkillRow | null | undefined
+    return new ApiError(answer.code, answer.error, { status, field, hint, current })
   }
   const hint = 'check that the address is that of openclaw-meshd'
   return new ApiError('ANSWER_INVALID', `answered with status ${status} and no error that is known`, { status, hint })

@@ -15,6 +15,8 @@ export interface Call {
   readonly path: string
   readonly body?: unknown
   readonly accept?: string
+  /** Further headers. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   readonly signal?: AbortSignal | undefined
   /** Longest silence, in milliseconds, before `TIMED_OUT`. Undefined waits for ever. */
   readonly idleMs?: number | undefined
@@ -80,9 +82,15 @@ export class HttpCaller {
 
   /** The answer's JSON. @throws {ApiError} as {@link open} */
   async json<T>(call: Call): Promise<T> {
-    const text = await this.text(await this.open(call), call)
+    return (await this.tagged<T>(call)).body
+  }
+
+  /** As {@link json}, with the answer's ETag. @throws {ApiError} as {@link open} */
+  async tagged<T>(call: Call): Promise<{ readonly body: T; readonly etag: string }> {
+    const response = await this.open(call)
+    const text = await this.text(response, call)
     try {
-      return JSON.parse(text) as T
+      return { body: JSON.parse(text) as T, etag: response.headers.etag ?? '' }
     } catch (cause) {
       throw new ApiError('ANSWER_INVALID', `${call.method} ${call.path}: the answer is no JSON`, { status: 200, cause })
     }
@@ -181,7 +189,7 @@ export class HttpCaller {
 }
 
 function headersOf(call: Call, body: Buffer | undefined, target: Target): RequestOptions {
-  const headers: Record<string, string> = { accept: call.accept ?? 'application/json' }
+  const headers: Record<string, string> = { accept: call.accept ?? 'application/json', ...call.headers }
   if (body !== undefined) {
     headers['content-type'] = 'application/json'
     headers['content-length'] = String(body.length)

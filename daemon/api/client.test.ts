@@ -33,7 +33,14 @@ describe.each(['socket', 'tcp'])('over %s', (door) => {
     const client = clientOf(door)
     for (const key of ['b', 'a/ö %2F?#', '..']) {
       const row = await client.putMemory({ scope, key, value: { n: [1, null] }, node_id: 'sec' })
-      expect(row).toEqual({ scope, key, value: { n: [1, null] }, node_id: 'sec', updated_at: expect.any(Number) })
+      expect(row).toEqual({
+        scope,
+        key,
+        value: { n: [1, null] },
+        node_id: 'sec',
+        updated_at: expect.any(Number),
+        etag: expect.any(String),
+      })
       expect(await client.getMemory(scope, key)).toEqual(row)
     }
     expect((await client.listMemory({ scope })).map(({ key }) => key)).toEqual(['..', 'a/ö %2F?#', 'b'])
@@ -59,7 +66,7 @@ describe.each(['socket', 'tcp'])('over %s', (door) => {
     const row = await client.putSkill({ name: 'deploy', content, scope })
     expect(row).toMatchObject({ name: 'deploy', source_node: 'ceo', content, path: null, scope })
     expect(await client.getSkill('deploy', scope)).toEqual(row)
-    expect(await client.listSkills({ scope })).toEqual([row])
+    expect(await client.listSkills({ scope, etags: true })).toEqual([row])
     await expect(client.getSkill('deploy')).rejects.toMatchObject({ code: 'NOT_FOUND' })
     expect(await client.deleteSkill('deploy', scope)).toEqual({ deleted: true, scope, name: 'deploy' })
   })

@@ -6,11 +6,15 @@ import { type Environment, layoutOf, resolveHome } from '../home.ts'
 import { ApiError } from './client-errors.ts'
 import { type Call, chooseTarget, HttpCaller } from './client-http.ts'
 import type {
+  BulkPut,
+  BulkReport,
   ConfigView,
+  Conflicts,
   DeletedMemory,
   DeletedSkill,
   Doctor,
   Health,
+  History,
   ImportBatch,
   ImportReport,
   Invitation,
@@ -24,6 +28,7 @@ import type {
   Progress,
   PutMemory,
   PutSkill,
+  ResolveBody,
   RotatedToken,
   SkillRow,
   Status,
@@ -63,6 +68,29 @@ export interface ListQuery {
   /** Only keys or names that begin with this. */
   readonly prefix?: string
   readonly limit?: number
+  /** Only rows that changed at this time or later, in Unix seconds. */
+  readonly updatedSince?: number
+  /** Gives each row its `etag`. */
+  readonly etags?: boolean
+}
+
+/** An entry as a call names it; `scope` is `mesh` where it is absent. */
+export interface EntryRef {
+  readonly kind: 'memory' | 'skill'
+  readonly scope?: string | undefined
+  /** Key of a memory, name of a skill. */
+  readonly key: string
+}
+
+/** A row with its version, as `If-Match` takes it. */
+export type Tagged<Row> = Row & { readonly etag: string }
+
+/** A write that is made only where the entry is as expected; else it rejects with `VERSION_MISMATCH`. */
+export interface WriteOptions extends CallOptions {
+  /** The `etag` that a row had, or `*` for any live entry. */
+  readonly ifMatch?: string | undefined
+  /** `*`: only where there is no live entry. */
+  readonly ifNoneMatch?: string | undefined
 }
 
 /**
@@ -79,17 +107,29 @@ export interface MeshClient {
   /** As {@link listMemory}, row by row, in constant memory. */
   eachMemory(query?: ListQuery, options?: CallOptions): AsyncIterable<MemoryRow>
   /** Rejects with `NOT_FOUND` where there is no live entry; so do the other single reads and deletes. */
-  getMemory(scope: string, key: string, options?: CallOptions): Promise<MemoryRow>
+  getMemory(scope: string, key: string, options?: CallOptions): Promise<Tagged<MemoryRow>>
   /** Resolves when the write is durable. */
-  putMemory(put: PutMemory, options?: CallOptions): Promise<MemoryRow>
-  deleteMemory(scope: string, key: string, options?: CallOptions): Promise<DeletedMemory>
+  putMemory(put: PutMemory, options?: WriteOptions): Promise<Tagged<MemoryRow>>
+  deleteMemory(scope: string, key: string, options?: WriteOptions): Promise<DeletedMemory>
 
   listSkills(query?: ListQuery, options?: CallOptions): Promise<SkillRow[]>
   eachSkill(query?: ListQuery, options?: CallOptions): AsyncIterable<SkillRow>
   /** `scope` is `mesh` where it is undefined. */
-  getSkill(name: string, scope?: string, options?: CallOptions): Promise<SkillRow>
-  putSkill(put: PutSkill, options?: CallOptions): Promise<SkillRow>
-  deleteSkill(name: string, scope?: string, options?: CallOptions): Promise<DeletedSkill>
+  getSkill(name: string, scope?: string, options?: CallOptions): Promise<Tagged<SkillRow>>
+  putSkill(put: PutSkill, options?: WriteOptions): Promise<Tagged<SkillRow>>
+  deleteSkill(name: string, scope?: string, options?: WriteOptions): Promise<DeletedSkill>
+
+  /** Many puts, each made or refused for itself; at most 500 and 2 MiB of JSON a call. */
+  bulk(puts: readonly BulkPut[], options?: CallOptions): Promise<BulkReport>
+  /** Changes of an entry, latest first, as many as a page holds (`limit`, at most 100; 25 unless given). */
+  history(
+    entry: EntryRef,
+    page?: { readonly before?: string | undefined; readonly limit?: number | undefined },
+    options?: CallOptions,
+  ): Promise<History>
+  conflicts(entry: EntryRef, options?: CallOptions): Promise<Conflicts['conflicts']>
+  /** Ends conflicts: those given, or all with what is shown. */
+  resolve(entry: EntryRef, body?: ResolveBody, options?: WriteOptions): Promise<Tagged<MemoryRow | SkillRow>>
 
   /** Takes in what earlier tools kept: last write wins, nothing twice. At most 500 items and 2 MiB of JSON a call. */
   import(batch: ImportBatch, options?: CallOptions): Promise<ImportReport>
@@ -126,9 +166,27 @@ export function createClient(init: ClientInit = {}): MeshClient {
   const ask = <T>(method: Call['method'], path: string, options: CallOptions = {}, body?: unknown) =>
     http.json<T>({ method, path, body, signal: options.signal, idleMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS })
 
+  const askRow = async <T>(method: Call['method'], path: string, options: WriteOptions = {}, body?: unknown) => {
+    const { signal, timeoutMs: idleMs = DEFAULT_TIMEOUT_MS } = options
+    const { body: row, etag } = await http.tagged<T>({
+      method,
+      path,
+      body,
+      headers: preconditions(options),
+      signal,
+      idleMs,
+    })
+    return { ...row, etag }
+  }
+
+  const askDelete = <T>(path: string, { signal, timeoutMs: idleMs = DEFAULT_TIMEOUT_MS, ...rest }: WriteOptions = {}) =>
+    http.json<T>({ method: 'DELETE', path, headers: preconditions(rest), signal, idleMs })
+
   async function* rows<T>(path: string, query: ListQuery = {}, options: CallOptions = {}): AsyncGenerator<T> {
     const idleMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
-    const call: Call = { method: 'GET', path: path + queryString({ ...query }), signal: options.signal, idleMs }
+    const { updatedSince: updated_since, ...rest } = query
+    const text = queryString({ ...rest, updated_since })
+    const call: Call = { method: 'GET', path: path + text, signal: options.signal, idleMs }
     // The daemon writes the array's brackets and each row on lines of their own.
     for await (const line of http.lines(await http.open(call), call)) {
       if (line !== '[' && line !== ']') yield parseLine<T>(line.endsWith(',') ? line.slice(0, -1) : line)
@@ -151,6 +209,15 @@ export function createClient(init: ClientInit = {}): MeshClient {
   const skillPath = (name: string, scope: string | undefined) =>
     `/mesh/skills/${segment(name, 'name')}${queryString({ scope })}`
 
+  const entryPath = (
+    { kind, scope, key }: EntryRef,
+    part: 'history' | 'conflicts' | 'resolve',
+    query: Readonly<Record<string, string | number | undefined>> = {},
+  ) =>
+    kind === 'memory'
+      ? `${memoryPath(scope ?? 'mesh', key)}/${part}${queryString(query)}`
+      : `/mesh/skills/${segment(key, 'name')}/${part}${queryString({ scope, ...query })}`
+
   const eachMemory = (query?: ListQuery, options?: CallOptions) => rows<MemoryRow>('/mesh/memory', query, options)
   const eachSkill = (query?: ListQuery, options?: CallOptions) => rows<SkillRow>('/mesh/skills', query, options)
 
@@ -160,14 +227,19 @@ export function createClient(init: ClientInit = {}): MeshClient {
     status: (options) => ask('GET', '/status', options),
     listMemory: (query, options) => Array.fromAsync(eachMemory(query, options)),
     eachMemory,
-    getMemory: async (scope, key, options) => ask('GET', memoryPath(scope, key), options),
-    putMemory: (put, options) => ask('PUT', '/mesh/memory', options, put),
-    deleteMemory: async (scope, key, options) => ask('DELETE', memoryPath(scope, key), options),
+    getMemory: async (scope, key, options) => askRow('GET', memoryPath(scope, key), options),
+    putMemory: (put, options) => askRow('PUT', '/mesh/memory', options, put),
+    deleteMemory: async (scope, key, options) => askDelete(memoryPath(scope, key), options),
     listSkills: (query, options) => Array.fromAsync(eachSkill(query, options)),
     eachSkill,
-    getSkill: async (name, scope, options) => ask('GET', skillPath(name, scope), options),
-    putSkill: (put, options) => ask('PUT', '/mesh/skills', options, put),
-    deleteSkill: async (name, scope, options) => ask('DELETE', skillPath(name, scope), options),
+    getSkill: async (name, scope, options) => askRow('GET', skillPath(name, scope), options),
+    putSkill: (put, options) => askRow('PUT', '/mesh/skills', options, put),
+    deleteSkill: async (name, scope, options) => askDelete(skillPath(name, scope), options),
+    bulk: (puts, options) => ask('POST', '/mesh/bulk', options, { puts }),
+    history: async (entry, page = {}, options) => ask('GET', entryPath(entry, 'history', { ...page }), options),
+    conflicts: async (entry, options) =>
+      (await ask<Conflicts>('GET', entryPath(entry, 'conflicts'), options)).conflicts,
+    resolve: async (entry, body, options) => askRow('POST', entryPath(entry, 'resolve'), options, body ?? {}),
     import: (batch, options) => ask('POST', '/import', options, batch),
     peers: async (options) => (await ask<Peers>('GET', '/peers', options)).peers,
     removePeer: async (peer, options) => ask('DELETE', `/peers/${segment(peer, 'peer')}`, options),
@@ -209,7 +281,11 @@ function segment(text: string, field: string): string {
   throw new ApiError('REQUEST_INVALID', `${field}: holds a lone surrogate, which is no Unicode text`, { field })
 }
 
-function queryString(query: Readonly<Record<string, string | number | undefined>>): string {
+function preconditions({ ifMatch, ifNoneMatch }: WriteOptions): Record<string, string> {
+  return { ...(ifMatch && { 'if-match': ifMatch }), ...(ifNoneMatch && { 'if-none-match': ifNoneMatch }) }
+}
+
+function queryString(query: Readonly<Record<string, string | number | boolean | undefined>>): string {
   const given = Object.entries(query).filter((pair) => pair[1] !== undefined)
   if (given.length === 0) return ''
   return `?${given.map(([name, value]) => `${name}=${segment(String(value), name)}`).join('&')}`

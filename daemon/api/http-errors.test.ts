@@ -15,7 +15,7 @@ describe('describeError', () => {
       hint: 'name it',
       cause: new Error('inside'),
     })
-    expect(describeError(error)).toEqual({
+    expect(describeError(error)).toMatchObject({
       status: 400,
       answer: { error: 'key: is empty', code: 'KEY_INVALID', field: 'key', hint: 'name it' },
       unexpected: false,

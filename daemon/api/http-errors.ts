@@ -1,4 +1,5 @@
 import { MeshError } from '../../crdt/errors.ts'
+import { type VersionedRow, VersionMismatch } from '../../crdt/replica/index.ts'
 import type { ErrorAnswer } from './schemas.ts'
 
 /** The one map from an error's code to the HTTP status of its answer. A test ties it to every layer's list. */
@@ -15,6 +16,10 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   VALUE_TOO_LARGE: 413,
   SKILL_INVALID: 400,
   SKILL_TOO_LARGE: 413,
+  EXPIRY_INVALID: 400,
+  VERSION_MISMATCH: 412,
+  CONFLICT_UNKNOWN: 409,
+  REVISION_UNKNOWN: 404,
   CHANGE_MALFORMED: 422,
   CHANGE_INCOMPLETE: 422,
   CHANGE_TOO_LARGE: 422,
@@ -87,6 +92,7 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   JSON_INVALID: 400,
   ROUTE_UNKNOWN: 404,
   NOT_FOUND: 404,
+  CURSOR_INVALID: 400,
   SEARCH_UNAVAILABLE: 501,
   INTERNAL: 500,
   // Only the client gives these; no answer carries them.
@@ -101,6 +107,8 @@ export interface AnsweredError {
   readonly status: number
   readonly answer: ErrorAnswer
   readonly unexpected: boolean
+  /** The row that is there, where a write expected another. */
+  readonly current?: VersionedRow | undefined
 }
 
 /** Turns whatever a route, the validator or the framework threw into status and body. Never throws. */
@@ -108,17 +116,31 @@ export function describeError(error: unknown): AnsweredError {
   const known = error instanceof MeshError ? error : fromFramework(error)
   const status = known === undefined ? undefined : STATUS_OF_CODE[known.code]
   if (known === undefined || status === undefined) {
-    const answer = {
-      error: 'the daemon failed; its log says why',
-      code: 'INTERNAL',
+    const failure = new MeshError('INTERNAL', 'the daemon failed; its log says why', {
       hint: 'see the log of openclaw-meshd',
-    }
-    return { status: 500, answer, unexpected: true }
+    })
+    return { status: 500, answer: problemOf(failure, 500), unexpected: true }
   }
-  const answer: ErrorAnswer = { error: known.message, code: known.code }
-  if (known.field !== undefined) answer.field = known.field
-  if (known.hint !== undefined) answer.hint = known.hint
-  return { status, answer, unexpected: status === 500 || status === 507 }
+  const current = known instanceof VersionMismatch ? known.current : undefined
+  const answer = problemOf(known, status)
+  if (known instanceof VersionMismatch) answer.current = current === undefined ? null : JSON.parse(current.json)
+  return { status, answer, unexpected: status === 500 || status === 507, current }
+}
+
+/** Problem details (RFC 9457), beside the fields by which tools of every age know an error. */
+function problemOf({ code, message, field, hint }: MeshError, status: number): ErrorAnswer {
+  const words = code.toLowerCase().replaceAll('_', ' ')
+  const answer: ErrorAnswer = {
+    type: `urn:openclaw-mesh:error:${code}`,
+    title: `${words[0]?.toUpperCase()}${words.slice(1)}`,
+    status,
+    detail: message,
+    error: message,
+    code,
+  }
+  if (field !== undefined) answer.field = field
+  if (hint !== undefined) answer.hint = hint
+  return answer
 }
 
 function fromFramework(error: unknown): MeshError | undefined {

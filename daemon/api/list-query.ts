@@ -1,4 +1,4 @@
-import { parseScope } from '../../crdt/entry/index.ts'
+import { parseMemoryKey, parseScope } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { ListOptions } from '../../crdt/replica/replica.ts'
 
@@ -7,19 +7,43 @@ export interface RawListQuery {
   readonly scope?: string
   readonly prefix?: string
   readonly limit?: number
+  readonly cursor?: string
+  readonly updated_since?: number
   readonly q?: string
 }
 
 /**
  * An empty parameter counts as none.
- * @throws {MeshError} `SCOPE_INVALID`, `SEARCH_UNAVAILABLE` for `q`
+ * @throws {MeshError} `SCOPE_INVALID`, `CURSOR_INVALID`, `SEARCH_UNAVAILABLE` for `q`
  */
-export function parseListQuery({ scope, prefix, limit, q }: RawListQuery): ListOptions {
-  if (q !== undefined && q !== '') throw searchUnavailable('q')
+export function parseListQuery(query: RawListQuery): ListOptions {
+  const { scope, prefix, limit, cursor, updated_since: updatedSince, q } = query
+  if (isGiven(q)) throw searchUnavailable('q')
   return {
-    ...(scope === undefined || scope === '' ? {} : { scope: parseScope(scope) }),
-    ...(prefix === undefined || prefix === '' ? {} : { prefix }),
-    ...(limit === undefined ? {} : { limit }),
+    scopes: isGiven(scope) ? [parseScope(scope)] : undefined,
+    prefix: isGiven(prefix) ? prefix : undefined,
+    after: isGiven(cursor) ? parseCursor(cursor) : undefined,
+    limit,
+    updatedSince,
+  }
+}
+
+const isGiven = (text: string | undefined): text is string => text !== undefined && text !== ''
+
+type Place = NonNullable<ListOptions['after']>
+
+/** The place behind which the next page begins, as opaque text. */
+export function cursorOf({ scope, key }: Place): string {
+  return Buffer.from(JSON.stringify([scope, key])).toString('base64url')
+}
+
+function parseCursor(text: string): Place {
+  try {
+    const [scope, key] = JSON.parse(Buffer.from(text, 'base64url').toString()) as [unknown, unknown]
+    return { scope: parseScope(scope), key: parseMemoryKey(key) }
+  } catch (cause) {
+    const hint = 'take it from the Link of the page before, and leave it out for the first page'
+    throw new MeshError('CURSOR_INVALID', 'cursor: is none that a list gave', { field: 'cursor', hint, cause })
   }
 }
 

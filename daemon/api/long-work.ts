@@ -56,6 +56,6 @@ function createProgressWriter(lines: PassThrough): (progress: Progress) => void 
 function toErrorLine(error: unknown, request: FastifyRequest): Record<string, string> {
   const { answer, unexpected } = describeError(error)
   if (unexpected) request.log.error({ err: error }, 'long work failed')
-  const { code: type, error: message, ...rest } = answer
-  return { type, message, ...rest }
+  const { code: type, error: message, field, hint } = answer
+  return { type, message, ...(field && { field }), ...(hint && { hint }) }
 }

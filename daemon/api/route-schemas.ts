@@ -1,11 +1,16 @@
 import { Type } from 'typebox'
 import {
+  BulkBodySchema,
+  BulkReportSchema,
   ConfigViewSchema,
+  ConflictsSchema,
   DeletedMemorySchema,
   DeletedSkillSchema,
   DoctorSchema,
   ErrorSchema,
   HealthSchema,
+  HistoryQuerySchema,
+  HistorySchema,
   ImportBodySchema,
   ImportReportSchema,
   InvitationSchema,
@@ -19,6 +24,7 @@ import {
   PeersSchema,
   PutMemorySchema,
   PutSkillSchema,
+  ResolveBodySchema,
   RotatedTokenSchema,
   SkillQuerySchema,
   SkillRowSchema,
@@ -28,6 +34,7 @@ import {
 
 /** The key is the rest of the path: it may hold slashes, encoded or not. */
 const MemoryParams = Type.Object({ scope: Type.String(), '*': Type.String() })
+const MemoryKeyParams = Type.Object({ scope: Type.String(), key: Type.String() })
 const SkillParams = Type.Object({ name: Type.String() })
 const PeerParams = Type.Object({ peer: Type.String() })
 
@@ -45,11 +52,23 @@ export const routes = {
   getMemory: { params: MemoryParams, response: failures },
   putMemory: { body: PutMemorySchema, response: answers(MemoryRowSchema) },
   deleteMemory: { params: MemoryParams, response: answers(DeletedMemorySchema) },
+  memoryHistory: { params: MemoryKeyParams, querystring: HistoryQuerySchema, response: answers(HistorySchema) },
+  memoryConflicts: { params: MemoryKeyParams, response: answers(ConflictsSchema) },
+  resolveMemory: { params: MemoryKeyParams, body: ResolveBodySchema, response: answers(MemoryRowSchema) },
   query: { response: failures },
   listSkills: { querystring: ListQuerySchema, response: failures },
   getSkill: { params: SkillParams, querystring: SkillQuerySchema, response: failures },
   putSkill: { body: PutSkillSchema, response: answers(SkillRowSchema) },
   deleteSkill: { params: SkillParams, querystring: SkillQuerySchema, response: answers(DeletedSkillSchema) },
+  skillHistory: { params: SkillParams, querystring: HistoryQuerySchema, response: answers(HistorySchema) },
+  skillConflicts: { params: SkillParams, querystring: SkillQuerySchema, response: answers(ConflictsSchema) },
+  resolveSkill: {
+    params: SkillParams,
+    querystring: SkillQuerySchema,
+    body: ResolveBodySchema,
+    response: answers(SkillRowSchema),
+  },
+  bulk: { body: BulkBodySchema, response: answers(BulkReportSchema) },
   import: { body: ImportBodySchema, response: answers(ImportReportSchema) },
   peers: { response: answers(PeersSchema) },
   removePeer: { params: PeerParams, response: answers(PeerIdentitySchema) },

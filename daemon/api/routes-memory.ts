@@ -1,33 +1,36 @@
 import { type EntryId, parseMemoryKey, parseNodeId, parseScope } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
+import type { MemoryPut } from '../../crdt/replica/replica.ts'
 import type { ApiApp, RouteContext } from './components.ts'
-import { parseListQuery, searchUnavailable } from './list-query.ts'
+import { etagOf, expectationOf } from './etag.ts'
+import { searchUnavailable } from './list-query.ts'
 import { routes } from './route-schemas.ts'
-import { sendRow, sendRows } from './row-stream.ts'
+import { sendList, sendRow } from './row-stream.ts'
+import type { PutMemory } from './schemas.ts'
 
 /** Reads and writes of memory. */
 export function addMemoryRoutes(app: ApiApp, { store, mesh }: RouteContext): void {
-  app.get('/mesh/memory', { schema: routes.listMemory }, (request, reply) => {
-    const query = parseListQuery(request.query)
-    return sendRows(reply, (signal) => store.list('memory', { ...query, signal }))
-  })
+  app.get('/mesh/memory', { schema: routes.listMemory }, (request, reply) =>
+    sendList(request, reply, (options) => store.list('memory', options)),
+  )
 
-  app.get('/mesh/memory/:scope/*', { schema: routes.getMemory }, async ({ params }, reply) => {
+  app.get('/mesh/memory/:scope/*', { schema: routes.getMemory }, async ({ params, headers }, reply) => {
     const id = memoryId(params)
     const row = await store.rowJson(id)
     if (row === undefined) throw noMemory(id)
-    sendRow(reply, row)
+    sendRow(headers, reply, row)
   })
 
-  app.put('/mesh/memory', { schema: routes.putMemory }, async ({ body }) => {
-    const nodeId = body.node_id === undefined ? mesh.nodeId : parseNodeId(body.node_id)
-    const put = { scope: parseScope(body.scope), key: parseMemoryKey(body.key), value: body.value, nodeId }
-    return (await store.putMemory(put)).row
+  app.put('/mesh/memory', { schema: routes.putMemory }, async ({ body, headers }, reply) => {
+    const expect = expectationOf(headers)
+    const { row, version } = await store.putMemory({ ...memoryPutOf(body, mesh.nodeId), expect })
+    reply.header('etag', etagOf(version))
+    return row
   })
 
-  app.delete('/mesh/memory/:scope/*', { schema: routes.deleteMemory }, async (request) => {
-    const id = memoryId(request.params)
-    if (!(await store.remove(id, mesh.nodeId))) throw noMemory(id)
+  app.delete('/mesh/memory/:scope/*', { schema: routes.deleteMemory }, async ({ params, headers }) => {
+    const id = memoryId(params)
+    if (!(await store.remove(id, mesh.nodeId, expectationOf(headers)))) throw noMemory(id)
     return { deleted: true as const, scope: id.scope, key: id.key }
   })
 
@@ -40,7 +43,22 @@ function memoryId(params: { scope: string; '*': string }): EntryId {
   return { kind: 'memory', scope: parseScope(params.scope), key: parseMemoryKey(params['*']) }
 }
 
-function noMemory({ scope, key }: EntryId): MeshError {
+/**
+ * What a body says, for the store.
+ * @param at where it stands in a larger body, for errors
+ */
+export function memoryPutOf(body: PutMemory, self: string, at?: string): MemoryPut {
+  const field = (name: string) => (at === undefined ? name : `${at}.${name}`)
+  return {
+    scope: parseScope(body.scope, field('scope')),
+    key: parseMemoryKey(body.key, field('key')),
+    value: body.value,
+    nodeId: body.node_id === undefined ? self : parseNodeId(body.node_id, field('node_id')),
+    expiresAt: body.expires_at,
+  }
+}
+
+export function noMemory({ scope, key }: EntryId): MeshError {
   return new MeshError('NOT_FOUND', `key: there is no memory ${JSON.stringify(key)} in scope ${scope}`, {
     field: 'key',
   })

@@ -16,7 +16,7 @@ export function addNodeRoutes(app: ApiApp, context: RouteContext): void {
   }))
 
   app.get('/status', { schema: routes.status }, () => {
-    const { memory, skills, deleted, conflicts } = store.counts()
+    const { memory, skills, deleted, expired, conflicts } = store.counts()
     return {
       nodeId: mesh.nodeId,
       peerId: mesh.peerId,
@@ -27,6 +27,7 @@ export function addNodeRoutes(app: ApiApp, context: RouteContext): void {
       memory,
       skills,
       deleted,
+      expired,
       conflicts,
       digest: Buffer.from(store.digest().digest).toString('hex'),
       position: store.position,

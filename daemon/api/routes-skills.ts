@@ -7,56 +7,70 @@ import {
   type Scope,
 } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
+import type { SkillPut } from '../../crdt/replica/replica.ts'
 import type { ApiApp, RouteContext } from './components.ts'
-import { parseListQuery } from './list-query.ts'
+import { etagOf, expectationOf } from './etag.ts'
 import { routes } from './route-schemas.ts'
-import { sendRow, sendRows } from './row-stream.ts'
+import { sendList, sendRow } from './row-stream.ts'
+import type { PutSkill } from './schemas.ts'
 
 /** Reads and writes of skills. What a skill's `path` or a URL names is never opened. */
 export function addSkillRoutes(app: ApiApp, { store, mesh }: RouteContext): void {
-  app.get('/mesh/skills', { schema: routes.listSkills }, (request, reply) => {
-    const query = parseListQuery(request.query)
-    return sendRows(reply, (signal) => store.list('skill', { ...query, signal }))
-  })
+  app.get('/mesh/skills', { schema: routes.listSkills }, (request, reply) =>
+    sendList(request, reply, (options) => store.list('skill', options)),
+  )
 
-  app.get('/mesh/skills/:name', { schema: routes.getSkill }, async ({ params, query }, reply) => {
+  app.get('/mesh/skills/:name', { schema: routes.getSkill }, async ({ params, query, headers }, reply) => {
     const id = skillId(params.name, query.scope)
     const row = await store.rowJson(id)
     if (row === undefined) throw noSkill(id)
-    sendRow(reply, row)
+    sendRow(headers, reply, row)
   })
 
-  app.put('/mesh/skills', { schema: routes.putSkill }, async ({ body }) => {
-    if (typeof body.content !== 'string' && typeof body.path !== 'string') {
-      const hint = 'send the text of SKILL.md as content, or where it lies as path'
-      throw new MeshError('REQUEST_INVALID', 'content: is missing, and so is path', { field: 'content', hint })
-    }
-    const put = {
-      scope: scopeOf(body.scope),
-      name: parseSkillName(body.name),
-      nodeId: body.source_node === undefined ? mesh.nodeId : parseNodeId(body.source_node, 'source_node'),
-      content: body.content ?? undefined,
-      path: body.path ?? undefined,
-    }
-    return (await store.putSkill(put)).row
+  app.put('/mesh/skills', { schema: routes.putSkill }, async ({ body, headers }, reply) => {
+    const expect = expectationOf(headers)
+    const { row, version } = await store.putSkill({ ...skillPutOf(body, mesh.nodeId), expect })
+    reply.header('etag', etagOf(version))
+    return row
   })
 
-  app.delete('/mesh/skills/:name', { schema: routes.deleteSkill }, async ({ params, query }) => {
+  app.delete('/mesh/skills/:name', { schema: routes.deleteSkill }, async ({ params, query, headers }) => {
     const id = skillId(params.name, query.scope)
-    if (!(await store.remove(id, mesh.nodeId))) throw noSkill(id)
+    if (!(await store.remove(id, mesh.nodeId, expectationOf(headers)))) throw noSkill(id)
     return { deleted: true as const, scope: id.scope, name: id.key }
   })
 }
 
-function scopeOf(text: string | undefined): Scope {
-  return text === undefined || text === '' ? MESH_SCOPE : parseScope(text)
+/**
+ * What a body says, for the store.
+ * @param at where it stands in a larger body, for errors
+ */
+export function skillPutOf(body: PutSkill, self: string, at?: string): SkillPut {
+  const field = (name: string) => (at === undefined ? name : `${at}.${name}`)
+  if (typeof body.content !== 'string' && typeof body.path !== 'string') {
+    const hint = 'send the text of SKILL.md as content, or where it lies as path'
+    const message = `${field('content')}: is missing, and so is path`
+    throw new MeshError('REQUEST_INVALID', message, { field: field('content'), hint })
+  }
+  return {
+    scope: scopeOf(body.scope, field('scope')),
+    name: parseSkillName(body.name, field('name')),
+    nodeId: body.source_node === undefined ? self : parseNodeId(body.source_node, field('source_node')),
+    content: body.content ?? undefined,
+    path: body.path ?? undefined,
+    expiresAt: body.expires_at,
+  }
 }
 
-function skillId(name: string, scope: string | undefined): EntryId {
+function scopeOf(text: string | undefined, field = 'scope'): Scope {
+  return text === undefined || text === '' ? MESH_SCOPE : parseScope(text, field)
+}
+
+export function skillId(name: string, scope: string | undefined): EntryId {
   return { kind: 'skill', scope: scopeOf(scope), key: parseSkillName(name) }
 }
 
-function noSkill({ scope, key }: EntryId): MeshError {
+export function noSkill({ scope, key }: EntryId): MeshError {
   return new MeshError('NOT_FOUND', `name: there is no skill ${JSON.stringify(key)} in scope ${scope}`, {
     field: 'name',
   })

@@ -1,45 +1,92 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
-import type { FastifyReply } from 'fastify'
-import type { StoredEntry } from '../../crdt/replica/replica.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type VersionedRow, versionOf } from '../../crdt/replica/index.ts'
+import type { ListOptions, StoredEntry } from '../../crdt/replica/replica.ts'
+import { etagOf, expectationOf } from './etag.ts'
+import { cursorOf, parseListQuery, type RawListQuery } from './list-query.ts'
 import { callerGone, sendStream } from './streams.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 /** Rows are gathered to about this many characters a write: a write for each would cost more than the row. */
 const CHUNK_CHARACTERS = 64 * 1024
+/** A list of at most so many rows is a page: it says how to go on. Larger ones are streamed. */
+export const MAX_PAGE_ROWS = 1_000
+/** A page ends when it has this many characters, for it is made before it is sent. */
+const MAX_PAGE_CHARACTERS = 8 * 1024 * 1024
 
-/** Answers with one row, given as JSON: it is sent as it is stored. */
-export function sendRow(reply: FastifyReply, row: string): void {
-  reply.header('content-type', JSON_TYPE).send(row)
+/** Answers with one row: it is sent as it is stored, or 304 to a caller who has this version. */
+export function sendRow(headers: IncomingHttpHeaders, reply: FastifyReply, { json, version }: VersionedRow): void {
+  reply.header('etag', etagOf(version))
+  const { noneMatch } = expectationOf(headers)
+  if (noneMatch === '*' || noneMatch?.includes(version)) reply.code(304).send()
+  else reply.header('content-type', JSON_TYPE).send(json)
 }
 
 /**
- * Answers with a JSON array of rows, one a line, as fast as the caller takes it: a million rows never stand in memory.
- * A caller that goes away ends the iteration. Should the store fail half-way the connection is cut, so that nobody
- * takes the part for the whole.
+ * Answers with a JSON array of rows, one a line. With a limit of up to {@link MAX_PAGE_ROWS} it is a page, whose `Link`
+ * leads to the next where there is one; else the rows come as fast as the caller takes them, so that a million never
+ * stand in memory. A caller that goes away ends the iteration. Should the store fail half-way the connection is cut, so
+ * that nobody takes the part for the whole.
  *
- * @param list begins the iteration; aborted when the caller is gone
+ * @param list begins the iteration
  */
-export async function sendRows(
+export async function sendList(
+  request: FastifyRequest,
   reply: FastifyReply,
-  list: (signal: AbortSignal) => AsyncIterable<StoredEntry>,
+  list: (options: ListOptions) => AsyncIterable<StoredEntry>,
 ): Promise<void> {
-  const entries = list(callerGone(reply))[Symbol.asyncIterator]()
+  const query = request.query as RawListQuery & { readonly etags?: boolean }
+  const options = { ...parseListQuery(query), signal: callerGone(reply) }
+  const render = query.etags === true ? withEtag : withoutEtag
+  const { limit } = options
+  if (limit === undefined || limit > MAX_PAGE_ROWS) return sendRows(reply, list(options), render)
+
+  const lines: string[] = []
+  let characters = 0
+  let last: StoredEntry['id'] | undefined
+  let isMore = false
+  for await (const entry of list({ ...options, limit: limit + 1 })) {
+    isMore = lines.length === limit || characters > MAX_PAGE_CHARACTERS
+    if (isMore) break
+    const line = render(entry)
+    lines.push(line)
+    characters += line.length
+    last = entry.id
+  }
+  if (isMore && last !== undefined) {
+    const next = new URL(request.url, 'http://localhost')
+    next.searchParams.set('cursor', cursorOf(last))
+    reply.header('link', `<${next.pathname}${next.search}>; rel="next"`)
+  }
+  reply.type(JSON_TYPE).send(lines.length === 0 ? '[\n]\n' : `[\n${lines.join(',\n')}\n]\n`)
+}
+
+async function sendRows(
+  reply: FastifyReply,
+  list: AsyncIterable<StoredEntry>,
+  render: (entry: StoredEntry) => string,
+): Promise<void> {
+  const entries = list[Symbol.asyncIterator]()
   // Read before the head is sent: what is wrong from the start still gets a status.
   const first = await entries.next()
   reply.type(JSON_TYPE)
-  await sendStream(reply, Readable.from(chunks(first, entries), { highWaterMark: 1 }))
+  await sendStream(reply, Readable.from(chunks(first, entries, render), { highWaterMark: 1 }))
 }
+
+const withoutEtag = ({ row }: StoredEntry) => JSON.stringify(row)
+const withEtag = ({ row, heads }: StoredEntry) => JSON.stringify({ ...row, etag: etagOf(versionOf(heads)) })
 
 async function* chunks(
   first: IteratorResult<StoredEntry>,
   entries: AsyncIterator<StoredEntry>,
+  render: (entry: StoredEntry) => string,
 ): AsyncGenerator<string, void, void> {
   try {
     let text = '[\n'
     let separator = ''
     for (let step = first; !step.done; step = await entries.next()) {
-      if (step.value.row === undefined) continue
-      text += separator + JSON.stringify(step.value.row)
+      text += separator + render(step.value)
       separator = ',\n'
       if (text.length < CHUNK_CHARACTERS) continue
       yield text

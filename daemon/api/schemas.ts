@@ -9,12 +9,18 @@ import type { JsonValue } from '../../crdt/entry/types.ts'
 export const MAX_BODY_BYTES = 2 * 1024 * 1024
 /** Most items, memory and skills together, that one import takes. */
 export const MAX_IMPORT_ITEMS = 500
+/** Most puts that one request takes. */
+export const MAX_BULK_PUTS = 500
+/** Most changes of an entry's history in one answer: each is read from a copy of the document. */
+export const MAX_HISTORY_PAGE = 100
 
 const NullableText = Type.Unsafe<string | null>({ type: ['string', 'null'] })
 const NullableNumber = Type.Unsafe<number | null>({ type: ['number', 'null'] })
 const Json = Type.Unsafe<JsonValue>({})
 const Count = Type.Integer({ minimum: 0 })
 const OptionalText = Type.Optional(Type.String())
+/** Unix seconds. */
+const OptionalTime = Type.Optional(Type.Number())
 
 // Rows
 
@@ -24,6 +30,7 @@ export const MemoryRowSchema = Type.Object({
   value: Json,
   node_id: Type.String(),
   updated_at: Type.Number(),
+  expires_at: OptionalTime,
 })
 export type MemoryRow = Static<typeof MemoryRowSchema>
 
@@ -34,8 +41,12 @@ export const SkillRowSchema = Type.Object({
   path: NullableText,
   updated_at: Type.Number(),
   scope: Type.String(),
+  expires_at: OptionalTime,
 })
 export type SkillRow = Static<typeof SkillRowSchema>
+
+/** A row of either kind. Sent as it is, whatever later versions add. */
+const AnyRow = Type.Unsafe<MemoryRow | SkillRow>({ type: 'object', additionalProperties: true })
 
 export const DeletedMemorySchema = Type.Object({
   deleted: Type.Literal(true),
@@ -53,12 +64,16 @@ export type DeletedSkill = Static<typeof DeletedSkillSchema>
 
 // Writes. Fields beyond these are ignored, for older tools send some.
 
-/** `node_id` is whom the row names as its author; this node where it is absent. */
+/**
+ * `node_id` is whom the row names as its author; this node where it is absent. From `expires_at` on (Unix seconds) each
+ * node hides the entry; it stays where that is absent.
+ */
 export const PutMemorySchema = Type.Object({
   scope: Type.String(),
   key: Type.String(),
   value: Json,
   node_id: OptionalText,
+  expires_at: OptionalTime,
 })
 export type PutMemory = Static<typeof PutMemorySchema>
 
@@ -69,18 +84,97 @@ export const PutSkillSchema = Type.Object({
   content: Type.Optional(NullableText),
   path: Type.Optional(NullableText),
   scope: OptionalText,
+  expires_at: OptionalTime,
 })
 export type PutSkill = Static<typeof PutSkillSchema>
 
-/** `q`, `mode`: a search, which this version answers with 501. */
+/** `q`, `mode`: a search, which this version answers with 501. `updated_since` is in Unix seconds. */
 export const ListQuerySchema = Type.Object({
   scope: OptionalText,
   prefix: OptionalText,
   limit: Type.Optional(Type.Integer({ minimum: 1 })),
+  cursor: OptionalText,
+  updated_since: Type.Optional(Type.Number({ minimum: 0 })),
+  etags: Type.Optional(Type.Boolean()),
   q: OptionalText,
 })
 
 export const SkillQuerySchema = Type.Object({ scope: OptionalText })
+
+/** `before` is the hash of a change: only what comes before it is given. */
+export const HistoryQuerySchema = Type.Object({
+  scope: OptionalText,
+  before: OptionalText,
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_HISTORY_PAGE })),
+})
+export type HistoryQuery = Static<typeof HistoryQuerySchema>
+
+/** A member who signed a change; `node_id` is null for one whom the roster does not name any more. */
+const SignerSchema = Type.Object({ peer_id: Type.String(), node_id: NullableText })
+
+/**
+ * A change of an entry. `node_id` is the name that its author gave; `signers` are those whose signatures hold: verified
+ * now. `row` is what the entry showed to its author, null for a delete. `at` is in Unix seconds.
+ */
+export const RevisionSchema = Type.Object({
+  hash: Type.String(),
+  action: Type.Union([Type.Literal('put'), Type.Literal('delete')]),
+  node_id: Type.String(),
+  at: Type.Number(),
+  signers: Type.Array(SignerSchema),
+  row: Type.Union([AnyRow, Type.Null()]),
+})
+export type Revision = Static<typeof RevisionSchema>
+
+/** Latest first. `next` goes into `before` for those that come before; null at the beginning of the entry. */
+export const HistorySchema = Type.Object({ revisions: Type.Array(RevisionSchema), next: NullableText })
+export type History = Static<typeof HistorySchema>
+
+/** Where concurrent writes disagree, and all values that are live there, the one that the row shows first. */
+export const ConflictsSchema = Type.Object({
+  conflicts: Type.Array(
+    Type.Object({
+      path: Type.String(),
+      values: Type.Array(Type.Object({ value: Json, node_id: Type.String(), at: Type.Number() })),
+    }),
+  ),
+})
+export type Conflicts = Static<typeof ConflictsSchema>
+
+/** What is to stand alone at which paths; all conflicts end with what is shown where it is absent. */
+export const ResolveBodySchema = Type.Object({
+  resolutions: Type.Optional(Type.Array(Type.Object({ path: Type.String(), value: Json }), { maxItems: 10_000 })),
+  node_id: OptionalText,
+})
+export type ResolveBody = Static<typeof ResolveBodySchema>
+
+/** One put of many: that of a memory, or of a skill; `if_match` and `if_none_match` are as the headers, without quotes. */
+export const BulkBodySchema = Type.Object({ puts: Type.Array(Type.Unsafe<unknown>({}), { maxItems: MAX_BULK_PUTS }) })
+export type BulkPut = (({ readonly kind?: 'memory' } & PutMemory) | ({ readonly kind: 'skill' } & PutSkill)) & {
+  readonly if_match?: string | readonly string[]
+  readonly if_none_match?: string | readonly string[]
+}
+
+const Versions = Type.Optional(Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 100 })]))
+const Preconditions = { if_match: Versions, if_none_match: Versions }
+export const BulkMemorySchema = Type.Intersect([PutMemorySchema, Type.Object(Preconditions)])
+export const BulkSkillSchema = Type.Intersect([PutSkillSchema, Type.Object(Preconditions)])
+
+/** What became of each put, in their order: `row` and `etag`, or `error` as that put alone would have been answered. */
+export const BulkReportSchema = Type.Object({
+  written: Count,
+  refused: Count,
+  results: Type.Array(
+    Type.Object({
+      status: Type.Integer(),
+      etag: OptionalText,
+      row: Type.Optional(AnyRow),
+      error: Type.Optional(Type.Unsafe<ErrorAnswer>({})),
+    }),
+  ),
+})
+export type BulkReport = Static<typeof BulkReportSchema>
+export type BulkResult = BulkReport['results'][0]
 
 /** An item's `ts` is when it was written, in Unix seconds; now where it is absent. */
 export const ImportMemorySchema = Type.Object({
@@ -173,6 +267,8 @@ export const StatusSchema = Type.Object({
   skills: Count,
   /** Deleted, but known as such. */
   deleted: Count,
+  /** Hidden since their time is over, but known. */
+  expired: Count,
   conflicts: Count,
   /** Hex of 32 bytes over all scopes but `node`: equal digests mean equal meshes. */
   digest: Type.String(),
@@ -270,11 +366,20 @@ export const ConfigViewSchema = Type.Object({
 })
 export type ConfigView = Static<typeof ConfigViewSchema>
 
-/** Every error answer. `code` is stable; `field` names the input at fault; `hint` is the way out. */
+/**
+ * Every error answer: problem details (RFC 9457), of which `detail` is `error` again. `code` is stable; `field` names
+ * the input at fault; `hint` is the way out. `current` is what a write with `If-Match` or `If-None-Match` found: the
+ * row, or null for none.
+ */
 export const ErrorSchema = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String(),
   error: Type.String(),
   code: Type.String(),
   field: OptionalText,
   hint: OptionalText,
+  current: Type.Optional(Json),
 })
 export type ErrorAnswer = Static<typeof ErrorSchema>
