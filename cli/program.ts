@@ -8,6 +8,7 @@ import { registerImport } from './commands/import.ts'
 import { registerInit } from './commands/init.ts'
 import { registerInvite } from './commands/invite.ts'
 import { registerJoin } from './commands/join.ts'
+import { registerKey } from './commands/key.ts'
 import { registerLeave } from './commands/leave.ts'
 import { registerLs } from './commands/ls.ts'
 import { registerPeers } from './commands/peers.ts'
@@ -25,7 +26,10 @@ import { packageVersion } from './version.ts'
 const GROUPS: readonly (readonly [heading: string, commands: readonly Register[]])[] = [
   ['Memory and skills:', [registerPut, registerGet, registerLs, registerRm, registerSkill, registerImport]],
   ['The mesh:', [registerInvite, registerJoin, registerLeave, registerPeers, registerSync]],
-  ['This node:', [registerInit, registerStatus, registerDoctor, registerConfig, registerToken, registerHelp]],
+  [
+    'This node:',
+    [registerInit, registerStatus, registerDoctor, registerConfig, registerToken, registerKey, registerHelp],
+  ],
 ]
 
 /** The whole command line as one tree. It throws CommanderErrors and ends no process. */

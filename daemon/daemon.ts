@@ -7,7 +7,7 @@ import { systemClock } from '../transports/clock.ts'
 import { createDialler, createLibp2pTransport } from '../transports/libp2p/index.ts'
 import type { Finding, Mesh } from '../transports/mesh.ts'
 import { createMesh } from '../transports/sync/index.ts'
-import { createApi, openTokenFile } from './api/index.ts'
+import { createApi, openCredentials } from './api/index.ts'
 import type { LoadedConfig } from './config/index.ts'
 import { watchDatabase } from './database-watch.ts'
 import { createFileView, type FileView } from './files/index.ts'
@@ -43,10 +43,9 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
 
   const { seed, created } = await setUp(layout, config.nodeId)
   const signer = createSigner(seed)
-  const token = await openTokenFile(layout.tokenPath)
-
   const replica = await openReplica({ signer }, { path: layout.databasePath })
   parts.defer(() => replica.close())
+  const credentials = await openCredentials(replica.side, { ...layout, tenantRate: config.api.tenantRate })
 
   const meshLog = log.child({ component: 'mesh' })
   const mesh = await createMesh(
@@ -82,7 +81,7 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
     return [...(await watch.findings()), ...mesh.findings(), ...(files?.findings() ?? [])]
   }
   const api = createApi(
-    { store: replica, mesh, findings, token, config: loaded, log },
+    { store: replica, mesh, findings, credentials, config: loaded, log },
     { layout, version: VERSION, startedAt },
   )
   parts.defer(() => api.stop())

@@ -21,6 +21,8 @@ export interface HomeLayout {
   readonly configPath: string
   /** The bearer token for TCP; 0600. */
   readonly tokenPath: string
+  /** The agents' token; 0600. */
+  readonly agentTokenPath: string
   /** The store API's unix socket; in a 0700 folder that holds nothing that must last. */
   readonly socketPath: string
 }
@@ -62,6 +64,7 @@ export function layoutOf(home: string): HomeLayout {
     databasePath: join(meshdDir, 'db'),
     configPath: join(meshdDir, 'config.json5'),
     tokenPath: join(meshdDir, 'token'),
+    agentTokenPath: join(meshdDir, 'agent-token'),
     socketPath: socketPathOf(meshdDir),
   }
 }

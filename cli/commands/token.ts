@@ -1,15 +1,24 @@
 import { readFileSync } from 'node:fs'
+import { Option } from 'commander'
 import { explain, type Register } from '../command.ts'
 import { CliError } from '../errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import { escapeLine } from '../output/index.ts'
 
+interface Options {
+  agent?: true
+}
+
+const agentOption = () => new Option('-a, --agent', "the agents' token, with which nothing can be deleted or steered")
+
 /** `mesh token show|rotate|path` */
 export const registerToken: Register = (parent, act) => {
   const token = parent
     .command('token')
-    .summary('the token of the HTTP API')
-    .description('The bearer token that the HTTP API asks for over TCP. The unix socket needs none.')
+    .summary('the tokens of the HTTP API')
+    .description(
+      "The bearer tokens that the HTTP API asks for over TCP: the operator's and the agents'. The unix socket needs none.",
+    )
     .helpCommand(false)
     .usage('<command> [options]')
   explain(token, ['mesh token show', 'mesh token rotate', 'curl -H "Authorization: Bearer $(mesh token show)" …'])
@@ -17,26 +26,34 @@ export const registerToken: Register = (parent, act) => {
   const show = token
     .command('show')
     .summary('print it')
-    .description('Print the token. Whoever has it may do everything here.')
+    .description('Print the token. Whoever has it may do everything here; with --agent, read everything and put.')
+    .addOption(agentOption())
     .action(
-      act(async ({ out, layout, mustBeLocal }) => {
+      act<Options>(async ({ out, layout, mustBeLocal }, { options }) => {
         mustBeLocal('the token')
-        const value = readToken(layout.tokenPath)
-        if (out.json) out.document({ token: value, path: layout.tokenPath })
+        const path = options.agent ? layout.agentTokenPath : layout.tokenPath
+        const value = readToken(path)
+        if (out.json) out.document({ token: value, path })
         else out.line(value)
       }),
     )
-  explain(show, ['mesh token show', 'curl -H "Authorization: Bearer $(mesh token show)" http://127.0.0.1:4078/status'])
+  explain(show, [
+    'mesh token show',
+    'mesh token show --agent',
+    'curl -H "Authorization: Bearer $(mesh token show)" http://127.0.0.1:4078/status',
+  ])
 
   const path = token
     .command('path')
     .summary('print where it lies')
     .description('Print the path of the file that holds the token.')
+    .addOption(agentOption())
     .action(
-      act(async ({ out, layout, mustBeLocal }) => {
+      act<Options>(async ({ out, layout, mustBeLocal }, { options }) => {
         mustBeLocal('the token')
-        if (out.json) out.document({ path: layout.tokenPath })
-        else out.line(layout.tokenPath)
+        const file = options.agent ? layout.agentTokenPath : layout.tokenPath
+        if (out.json) out.document({ path: file })
+        else out.line(file)
       }),
     )
   explain(path, ['mesh token path', 'chmod 600 "$(mesh token path)"'])
@@ -45,9 +62,10 @@ export const registerToken: Register = (parent, act) => {
     .command('rotate')
     .summary('replace it')
     .description('Make a new token. The old one is dead at once.')
+    .addOption(agentOption())
     .action(
-      act(async ({ out, signal, client }) => {
-        const rotated = await client().rotateToken({ signal })
+      act<Options>(async ({ out, signal, client }, { options }) => {
+        const rotated = await client().rotateToken({ token: options.agent ? 'agent' : 'operator' }, { signal })
         if (out.json) out.document(rotated)
         else out.line(escapeLine(`new token in ${rotated.path}`))
       }),

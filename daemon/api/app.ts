@@ -6,6 +6,7 @@ import { describeError } from './http-errors.ts'
 import { addBulkRoute } from './routes-bulk.ts'
 import { addEntryRoutes } from './routes-entries.ts'
 import { addImportRoute } from './routes-import.ts'
+import { addKeyRoutes } from './routes-keys.ts'
 import { addMemoryRoutes } from './routes-memory.ts'
 import { addMeshRoutes } from './routes-mesh.ts'
 import { addNodeRoutes } from './routes-node.ts'
@@ -40,10 +41,11 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp
     done(null, body.length === 0 ? undefined : parseStrictJson(body)),
   )
   app.setErrorHandler((error, request, reply) => {
-    const { status, answer, unexpected, current } = describeError(error)
+    const { status, answer, unexpected, current, retryAfter } = describeError(error)
     const place = { method: request.method, route: request.routeOptions.url }
     if (unexpected) request.log.error({ err: error, ...place }, 'request failed')
     if (status === 401) reply.header('www-authenticate', 'Bearer')
+    if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
     if (current !== undefined) reply.header('etag', etagOf(current.version))
     return reply.status(status).type(PROBLEM_TYPE).send(answer)
   })
@@ -58,5 +60,6 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp
   addBulkRoute(app, context)
   addImportRoute(app, context)
   addMeshRoutes(app, context)
+  addKeyRoutes(app, context)
   return app
 }

@@ -6,10 +6,13 @@ import { type Environment, layoutOf, resolveHome } from '../home.ts'
 import { ApiError } from './client-errors.ts'
 import { type Call, chooseTarget, HttpCaller } from './client-http.ts'
 import type {
+  ApiKey,
+  ApiKeys,
   BulkPut,
   BulkReport,
   ConfigView,
   Conflicts,
+  CreateKey,
   DeletedMemory,
   DeletedSkill,
   Doctor,
@@ -22,6 +25,7 @@ import type {
   JoinReport,
   LeaveReport,
   MemoryRow,
+  NewApiKey,
   Peer,
   PeerIdentity,
   Peers,
@@ -30,6 +34,7 @@ import type {
   PutSkill,
   ResolveBody,
   RotatedToken,
+  RotateToken,
   SkillRow,
   Status,
   SyncReport,
@@ -146,8 +151,13 @@ export interface MeshClient {
   sync(options?: LongCallOptions): Promise<SyncReport>
 
   doctor(options?: CallOptions): Promise<Doctor>
-  /** Makes a new token and writes it to the file; the old one is dead at once. */
-  rotateToken(options?: CallOptions): Promise<RotatedToken>
+  /** Makes a new token and writes it to the file; the old one is dead at once. The operator's unless it says `agent`. */
+  rotateToken(rotate?: RotateToken, options?: CallOptions): Promise<RotatedToken>
+  keys(options?: CallOptions): Promise<ApiKey[]>
+  /** Its `key` is given this once. */
+  createKey(key: CreateKey, options?: CallOptions): Promise<NewApiKey>
+  /** By name or id. */
+  revokeKey(key: string, options?: CallOptions): Promise<ApiKey>
   config(options?: CallOptions): Promise<ConfigView>
 
   /** Drops the idle connections. Needed only to be tidy: they do not keep a process alive. */
@@ -248,7 +258,10 @@ export function createClient(init: ClientInit = {}): MeshClient {
     leave: (options) => longWork('/leave', {}, options),
     sync: (options) => longWork('/sync', {}, options),
     doctor: (options) => ask('GET', '/doctor', options),
-    rotateToken: (options) => ask('POST', '/token/rotate', options, {}),
+    rotateToken: (rotate, options) => ask('POST', '/token/rotate', options, rotate ?? {}),
+    keys: async (options) => (await ask<ApiKeys>('GET', '/keys', options)).keys,
+    createKey: (key, options) => ask('POST', '/keys', options, key),
+    revokeKey: async (key, options) => ask('DELETE', `/keys/${segment(key, 'key')}`, options),
     config: (options) => ask('GET', '/config', options),
     close: () => http.close(),
   }

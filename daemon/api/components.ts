@@ -11,7 +11,7 @@ import type { EntryStore } from '../../crdt/replica/replica.ts'
 import type { Finding, Mesh } from '../../transports/mesh.ts'
 import type { LoadedConfig } from '../config/index.ts'
 import type { HomeLayout } from '../home.ts'
-import type { TokenFile } from './token.ts'
+import type { Access, Credentials, Right } from './access/index.ts'
 
 /** What the store API reads, writes and steers. It owns none of these: it neither opens nor closes them. */
 export interface ApiComponents {
@@ -19,7 +19,7 @@ export interface ApiComponents {
   readonly mesh: Mesh
   /** All that `mesh doctor` shows, the mesh's own findings included. */
   readonly findings: () => Promise<readonly Finding[]>
-  readonly token: TokenFile
+  readonly credentials: Credentials
   readonly config: LoadedConfig
   readonly log: Logger
 }
@@ -62,6 +62,17 @@ export const DEFAULT_LIMITS: ApiLimits = {
   unreadMs: 600_000,
   // Whoever stops a service waits; what is acknowledged is durable already.
   drainMs: 1_500,
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the route needs of its caller. Without it the route is the operator's. */
+    readonly right?: Right
+  }
+  interface FastifyRequest {
+    /** What its caller may do. */
+    access: Access
+  }
 }
 
 /** What the routes are made with. */

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { MeshError } from '../../crdt/errors.ts'
-import type { TokenFile } from './token.ts'
+import { type Access, authenticate, type Credentials, PUBLIC } from './access/index.ts'
 
 export interface GuardInit {
   /** The address that TCP was told to listen on. */
@@ -18,16 +18,17 @@ export interface GuardInit {
 /**
  * What stands before every route, by headers alone: nothing of a refused request's body is read. Web pages are kept
  * out by Host (DNS rebinding), Origin and Sec-Fetch-Site (foreign pages) and Content-Type (forms, which browsers send
- * anywhere without asking); other users of the machine by the token.
+ * anywhere without asking); other users of the machine by token or key.
  *
  * @param request as Node parsed it
  * @param local whether it came through the unix socket, whose file rights let only its user in
+ * @returns what the caller may do
  * @throws {MeshError} `HOST_REFUSED`, `ORIGIN_REFUSED`, `CONTENT_TYPE_REFUSED`, `CONTENT_TYPE_UNSUPPORTED`,
- * `UNAUTHORIZED`
+ * `UNAUTHORIZED`, `RATE_LIMITED`
  */
-export type Guard = (request: IncomingMessage, local: boolean) => void
+export type Guard = (request: IncomingMessage, local: boolean) => Access
 
-export function createGuard(token: TokenFile, init: GuardInit): Guard {
+export function createGuard(credentials: Credentials, init: GuardInit): Guard {
   // Callers repeat themselves: the Host that was let in last is not taken apart again.
   let known: string | null = null
   return (request, local) => {
@@ -35,13 +36,14 @@ export function createGuard(token: TokenFile, init: GuardInit): Guard {
     if (!local && host !== known) known = checkHost(host, init)
     checkOrigin(request)
     checkContentType(request.headers['content-type'])
-    if (local || !init.auth || isHealth(request.url)) return
-    checkToken(request, token)
+    return isPublic(request.url) ? PUBLIC : authenticate(request.headers, credentials, local || !init.auth)
   }
 }
 
-function isHealth(url = ''): boolean {
-  return url === '/health' || url.startsWith('/health?')
+/** What tells nothing of what is stored, and so needs no credentials. */
+function isPublic(url = ''): boolean {
+  const [path] = url.split('?', 1)
+  return path === '/health'
 }
 
 /** @returns the Host that is let in, as it came */
@@ -85,16 +87,4 @@ function checkContentType(header: string | undefined): void {
   const init = { field: 'content-type', hint: 'send application/json' }
   if (simple) throw new MeshError('CONTENT_TYPE_REFUSED', `content-type: ${type} is what web forms send`, init)
   throw new MeshError('CONTENT_TYPE_UNSUPPORTED', `content-type: ${JSON.stringify(type)} is not JSON`, init)
-}
-
-function checkToken(request: IncomingMessage, token: TokenFile): void {
-  const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
-  const key = request.headers['x-api-key']
-  const candidate = bearer ?? (typeof key === 'string' ? key : undefined)
-  if (candidate !== undefined && token.matches(candidate)) return
-  const what = candidate === undefined ? 'no token was given' : 'the token is not the valid one'
-  throw new MeshError('UNAUTHORIZED', `authorization: ${what}`, {
-    field: 'authorization',
-    hint: 'send "Authorization: Bearer …" with the token that `mesh token show` prints on the machine of this node',
-  })
 }

@@ -1,5 +1,6 @@
 import { MeshError } from '../../crdt/errors.ts'
 import { type VersionedRow, VersionMismatch } from '../../crdt/replica/index.ts'
+import { RateLimited } from './access/index.ts'
 import type { ErrorAnswer } from './schemas.ts'
 
 /** The one map from an error's code to the HTTP status of its answer. A test ties it to every layer's list. */
@@ -87,6 +88,10 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   CONTENT_TYPE_REFUSED: 403,
   CONTENT_TYPE_UNSUPPORTED: 415,
   UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  RATE_LIMITED: 429,
+  KEY_REFUSED: 400,
+  KEY_NAME_TAKEN: 409,
   TOO_MANY_REQUESTS: 429,
   BODY_TOO_LARGE: 413,
   JSON_INVALID: 400,
@@ -107,6 +112,8 @@ export interface AnsweredError {
   readonly status: number
   readonly answer: ErrorAnswer
   readonly unexpected: boolean
+  /** Seconds after which to try again. */
+  readonly retryAfter?: number | undefined
   /** The row that is there, where a write expected another. */
   readonly current?: VersionedRow | undefined
 }
@@ -124,7 +131,8 @@ export function describeError(error: unknown): AnsweredError {
   const current = known instanceof VersionMismatch ? known.current : undefined
   const answer = problemOf(known, status)
   if (known instanceof VersionMismatch) answer.current = current === undefined ? null : JSON.parse(current.json)
-  return { status, answer, unexpected: status === 500 || status === 507, current }
+  const retryAfter = known instanceof RateLimited ? known.retryAfter : undefined
+  return { status, answer, unexpected: status === 500 || status === 507, current, retryAfter }
 }
 
 /** Problem details (RFC 9457), beside the fields by which tools of every age know an error. */

@@ -17,9 +17,9 @@ import { loadConfig } from '../config/index.ts'
 import { type Environment, type HomeLayout, layoutOf } from '../home.ts'
 import { listenAddresses } from '../listen.ts'
 import { setUp } from '../setup.ts'
+import { openCredentials } from './access/index.ts'
 import type { ApiInit } from './components.ts'
 import { type Api, createApi } from './server.ts'
-import { openTokenFile } from './token.ts'
 
 export interface Answer {
   readonly status: number
@@ -102,8 +102,8 @@ export async function openLab(init: LabInit = {}): Promise<Lab> {
   parts.defer(() => mesh.stop())
   await mesh.start()
   const another = async () => {
-    const token = await openTokenFile(layout.tokenPath)
-    const components = { store, mesh, token, config: loaded, log, findings: async () => findings }
+    const credentials = await openCredentials(store.side, { ...layout, tenantRate: loaded.config.api.tenantRate })
+    const components = { store, mesh, credentials, config: loaded, log, findings: async () => findings }
     return createApi(components, {
       layout,
       version: '0.1.0',

@@ -1,9 +1,14 @@
+import type { FastifySchema } from 'fastify'
 import { Type } from 'typebox'
+import type { Right } from './access/index.ts'
 import {
+  ApiKeySchema,
+  ApiKeysSchema,
   BulkBodySchema,
   BulkReportSchema,
   ConfigViewSchema,
   ConflictsSchema,
+  CreateKeySchema,
   DeletedMemorySchema,
   DeletedSkillSchema,
   DoctorSchema,
@@ -20,12 +25,14 @@ import {
   LeaveReportSchema,
   ListQuerySchema,
   MemoryRowSchema,
+  NewApiKeySchema,
   PeerIdentitySchema,
   PeersSchema,
   PutMemorySchema,
   PutSkillSchema,
   ResolveBodySchema,
   RotatedTokenSchema,
+  RotateTokenSchema,
   SkillQuerySchema,
   SkillRowSchema,
   StatusSchema,
@@ -36,47 +43,83 @@ import {
 const MemoryParams = Type.Object({ scope: Type.String(), '*': Type.String() })
 const MemoryKeyParams = Type.Object({ scope: Type.String(), key: Type.String() })
 const SkillParams = Type.Object({ name: Type.String() })
+const KeyParams = Type.Object({ key: Type.String() })
 const PeerParams = Type.Object({ peer: Type.String() })
 
 const failures = { '4xx': ErrorSchema, '5xx': ErrorSchema }
 const answers = <Schema>(schema: Schema) => ({ 200: schema, ...failures })
+
+/** What `app.get` and the others take beside path and handler. */
+const route = <Schema extends FastifySchema>(right: Right, summary: string, schema: Schema) => ({
+  schema: { ...schema, summary },
+  config: { right },
+})
 
 /**
  * What each route takes and gives. Rows are sent as the JSON that is stored, lists and NDJSON as streams: their answers
  * have no schema.
  */
 export const routes = {
-  health: { response: answers(HealthSchema) },
-  status: { response: answers(StatusSchema) },
-  listMemory: { querystring: ListQuerySchema, response: failures },
-  getMemory: { params: MemoryParams, response: failures },
-  putMemory: { body: PutMemorySchema, response: answers(MemoryRowSchema) },
-  deleteMemory: { params: MemoryParams, response: answers(DeletedMemorySchema) },
-  memoryHistory: { params: MemoryKeyParams, querystring: HistoryQuerySchema, response: answers(HistorySchema) },
-  memoryConflicts: { params: MemoryKeyParams, response: answers(ConflictsSchema) },
-  resolveMemory: { params: MemoryKeyParams, body: ResolveBodySchema, response: answers(MemoryRowSchema) },
-  query: { response: failures },
-  listSkills: { querystring: ListQuerySchema, response: failures },
-  getSkill: { params: SkillParams, querystring: SkillQuerySchema, response: failures },
-  putSkill: { body: PutSkillSchema, response: answers(SkillRowSchema) },
-  deleteSkill: { params: SkillParams, querystring: SkillQuerySchema, response: answers(DeletedSkillSchema) },
-  skillHistory: { params: SkillParams, querystring: HistoryQuerySchema, response: answers(HistorySchema) },
-  skillConflicts: { params: SkillParams, querystring: SkillQuerySchema, response: answers(ConflictsSchema) },
-  resolveSkill: {
+  health: route('public', 'Whether it is there', { response: answers(HealthSchema) }),
+  status: route('inspect', 'The node, its mesh, its peers', { response: answers(StatusSchema) }),
+  listMemory: route('read', 'List memory', { querystring: ListQuerySchema, response: failures }),
+  getMemory: route('read', 'One memory', { params: MemoryParams, response: failures }),
+  putMemory: route('write', 'Put a memory', { body: PutMemorySchema, response: answers(MemoryRowSchema) }),
+  deleteMemory: route('delete', 'Delete a memory', { params: MemoryParams, response: answers(DeletedMemorySchema) }),
+  memoryHistory: route('read', 'Who wrote a memory, latest first', {
+    params: MemoryKeyParams,
+    querystring: HistoryQuerySchema,
+    response: answers(HistorySchema),
+  }),
+  memoryConflicts: route('read', 'Where the writers of a memory disagree', {
+    params: MemoryKeyParams,
+    response: answers(ConflictsSchema),
+  }),
+  resolveMemory: route('write', 'End conflicts of a memory', {
+    params: MemoryKeyParams,
+    body: ResolveBodySchema,
+    response: answers(MemoryRowSchema),
+  }),
+  query: route('read', 'Search', { response: failures }),
+  listSkills: route('read', 'List skills', { querystring: ListQuerySchema, response: failures }),
+  getSkill: route('read', 'One skill', { params: SkillParams, querystring: SkillQuerySchema, response: failures }),
+  putSkill: route('write', 'Put a skill', { body: PutSkillSchema, response: answers(SkillRowSchema) }),
+  deleteSkill: route('delete', 'Delete a skill', {
+    params: SkillParams,
+    querystring: SkillQuerySchema,
+    response: answers(DeletedSkillSchema),
+  }),
+  skillHistory: route('read', 'Who wrote a skill, latest first', {
+    params: SkillParams,
+    querystring: HistoryQuerySchema,
+    response: answers(HistorySchema),
+  }),
+  skillConflicts: route('read', 'Where the writers of a skill disagree', {
+    params: SkillParams,
+    querystring: SkillQuerySchema,
+    response: answers(ConflictsSchema),
+  }),
+  resolveSkill: route('write', 'End conflicts of a skill', {
     params: SkillParams,
     querystring: SkillQuerySchema,
     body: ResolveBodySchema,
     response: answers(SkillRowSchema),
-  },
-  bulk: { body: BulkBodySchema, response: answers(BulkReportSchema) },
-  import: { body: ImportBodySchema, response: answers(ImportReportSchema) },
-  peers: { response: answers(PeersSchema) },
-  removePeer: { params: PeerParams, response: answers(PeerIdentitySchema) },
-  invite: { body: InviteBodySchema, response: answers(InvitationSchema) },
-  join: { body: JoinBodySchema, response: answers(JoinReportSchema) },
-  leave: { response: answers(LeaveReportSchema) },
-  sync: { response: answers(SyncReportSchema) },
-  doctor: { response: answers(DoctorSchema) },
-  rotateToken: { response: answers(RotatedTokenSchema) },
-  config: { response: answers(ConfigViewSchema) },
+  }),
+  bulk: route('write', 'Put many', { body: BulkBodySchema, response: answers(BulkReportSchema) }),
+  import: route('operate', 'Take in what older tools kept', {
+    body: ImportBodySchema,
+    response: answers(ImportReportSchema),
+  }),
+  peers: route('inspect', 'Members of the mesh', { response: answers(PeersSchema) }),
+  removePeer: route('operate', 'Remove a member', { params: PeerParams, response: answers(PeerIdentitySchema) }),
+  invite: route('operate', 'Make a ticket', { body: InviteBodySchema, response: answers(InvitationSchema) }),
+  join: route('operate', 'Join the mesh of a ticket', { body: JoinBodySchema, response: answers(JoinReportSchema) }),
+  leave: route('operate', 'Leave the mesh', { response: answers(LeaveReportSchema) }),
+  sync: route('operate', 'Reconcile with all members', { response: answers(SyncReportSchema) }),
+  doctor: route('inspect', 'What an operator should know or mend', { response: answers(DoctorSchema) }),
+  listKeys: route('operate', 'All keys', { response: answers(ApiKeysSchema) }),
+  createKey: route('operate', 'Make a key', { body: CreateKeySchema, response: answers(NewApiKeySchema) }),
+  revokeKey: route('operate', 'End a key', { params: KeyParams, response: answers(ApiKeySchema) }),
+  rotateToken: route('operate', 'Replace a token', { body: RotateTokenSchema, response: answers(RotatedTokenSchema) }),
+  config: route('operate', 'The configuration in force', { response: answers(ConfigViewSchema) }),
 } as const

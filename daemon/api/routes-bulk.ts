@@ -1,11 +1,12 @@
 import type { WriteResult } from '../../crdt/replica/replica.ts'
+import { type Access, writable } from './access/index.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { etagOf, expectationOfVersions } from './etag.ts'
 import { describeError } from './http-errors.ts'
 import { routes } from './route-schemas.ts'
 import { memoryPutOf } from './routes-memory.ts'
 import { skillPutOf } from './routes-skills.ts'
-import { BulkMemorySchema, type BulkPut, type BulkResult, BulkSkillSchema, type PutSkill } from './schemas.ts'
+import { BulkMemorySchema, type BulkPut, type BulkResult, BulkSkillSchema } from './schemas.ts'
 import { compileCheck } from './validator.ts'
 
 /** Puts under way at once: enough for the store to commit them in groups. */
@@ -19,20 +20,26 @@ const checkSkill = compileCheck(BulkSkillSchema)
  * said all the same.
  */
 export function addBulkRoute(app: ApiApp, { store, mesh }: RouteContext): void {
-  const put = (item: unknown, at: string): Promise<WriteResult> => {
+  const put = async (item: unknown, at: string, access: Access): Promise<WriteResult> => {
     const isSkill = (item as { kind?: unknown } | null)?.kind === 'skill'
     const check = isSkill ? checkSkill : checkMemory
     check(item, at)
     const given = item as BulkPut
     const expect = expectationOfVersions(given.if_match, given.if_none_match)
-    if (given.kind === 'skill') return store.putSkill({ ...skillPutOf(given as PutSkill, mesh.nodeId, at), expect })
-    return store.putMemory({ ...memoryPutOf(given, mesh.nodeId, at), expect })
+    if (given.kind === 'skill') {
+      const skill = skillPutOf(given, mesh.nodeId, at)
+      writable(access, skill.scope)
+      return store.putSkill({ ...skill, expect })
+    }
+    const memory = memoryPutOf(given, mesh.nodeId, at)
+    writable(access, memory.scope)
+    return store.putMemory({ ...memory, expect })
   }
 
-  app.post('/mesh/bulk', { schema: routes.bulk }, async ({ body: { puts } }) => {
+  app.post('/mesh/bulk', routes.bulk, async ({ body: { puts }, access }) => {
     const results: BulkResult[] = []
     for (let i = 0; i < puts.length; i += AT_ONCE) {
-      const some = puts.slice(i, i + AT_ONCE).map((item, j) => attempt(() => put(item, `puts[${i + j}]`)))
+      const some = puts.slice(i, i + AT_ONCE).map((item, j) => attempt(() => put(item, `puts[${i + j}]`, access)))
       results.push(...(await Promise.all(some)))
     }
     const written = results.filter(({ status }) => status === 200).length

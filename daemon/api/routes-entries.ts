@@ -11,6 +11,7 @@ import type { MeshError } from '../../crdt/errors.ts'
 import type { AuthoredRevision, Resolution } from '../../crdt/replica/replica.ts'
 import { peerIdFromPublicKey } from '../../transports/libp2p/index.ts'
 import type { Mesh } from '../../transports/mesh.ts'
+import { type Access, readable, writable } from './access/index.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { etagOf, expectationOf } from './etag.ts'
 import { routes } from './route-schemas.ts'
@@ -46,30 +47,43 @@ export function addEntryRoutes(app: ApiApp, { store, mesh }: RouteContext): void
     return done
   }
 
-  app.get('/mesh/memory/:scope/:key/history', { schema: routes.memoryHistory }, ({ params, query }) =>
-    history(memoryOf(params), query),
+  app.get('/mesh/memory/:scope/:key/history', routes.memoryHistory, ({ params, query, access }) =>
+    history(toRead(memoryOf(params), access), query),
   )
-  app.get('/mesh/memory/:scope/:key/conflicts', { schema: routes.memoryConflicts }, ({ params }) =>
-    conflicts(memoryOf(params)),
+  app.get('/mesh/memory/:scope/:key/conflicts', routes.memoryConflicts, ({ params, access }) =>
+    conflicts(toRead(memoryOf(params), access)),
   )
-  app.post('/mesh/memory/:scope/:key/resolve', { schema: routes.resolveMemory }, async (request, reply) => {
-    const { row, version } = await resolve(memoryOf(request.params), request.body, expectationOf(request.headers))
+  app.post('/mesh/memory/:scope/:key/resolve', routes.resolveMemory, async (request, reply) => {
+    const { params, body, headers, access } = request
+    const { row, version } = await resolve(toWrite(memoryOf(params), access), body, expectationOf(headers))
     reply.header('etag', etagOf(version))
     return row as MemoryRow
   })
 
-  app.get('/mesh/skills/:name/history', { schema: routes.skillHistory }, ({ params, query }) =>
-    history(skillId(params.name, query.scope), query),
+  app.get('/mesh/skills/:name/history', routes.skillHistory, ({ params, query, access }) =>
+    history(toRead(skillId(params.name, query.scope), access), query),
   )
-  app.get('/mesh/skills/:name/conflicts', { schema: routes.skillConflicts }, ({ params, query }) =>
-    conflicts(skillId(params.name, query.scope)),
+  app.get('/mesh/skills/:name/conflicts', routes.skillConflicts, ({ params, query, access }) =>
+    conflicts(toRead(skillId(params.name, query.scope), access)),
   )
-  app.post('/mesh/skills/:name/resolve', { schema: routes.resolveSkill }, async (request, reply) => {
-    const { params, query, body, headers } = request
-    const { row, version } = await resolve(skillId(params.name, query.scope), body, expectationOf(headers))
+  app.post('/mesh/skills/:name/resolve', routes.resolveSkill, async (request, reply) => {
+    const { params, query, body, headers, access } = request
+    const id = toWrite(skillId(params.name, query.scope), access)
+    const { row, version } = await resolve(id, body, expectationOf(headers))
     reply.header('etag', etagOf(version))
     return row as SkillRow
   })
+}
+
+function toRead(id: EntryId, access: Access): EntryId {
+  readable(access, id.scope)
+  return id
+}
+
+/** What is resolved is shown, so it must be readable as well. */
+function toWrite(id: EntryId, access: Access): EntryId {
+  writable(access, id.scope)
+  return toRead(id, access)
 }
 
 function memoryOf({ scope, key }: { readonly scope: string; readonly key: string }): EntryId {

@@ -40,7 +40,7 @@ export function addImportRoute(app: ApiApp, { store, mesh }: RouteContext): void
     return store.importSkill({ ...id, name: parseSkillName(name, `${at}.name`), nodeId, content }, ts)
   }
 
-  app.post('/import', { schema: routes.import }, async ({ body: { memory = [], skills = [] } }) => {
+  app.post('/import', routes.import, async ({ body: { memory = [], skills = [] } }) => {
     if (memory.length + skills.length > MAX_IMPORT_ITEMS) {
       const message = `body: ${memory.length + skills.length} items, at most ${MAX_IMPORT_ITEMS} at once`
       throw new MeshError('BODY_TOO_LARGE', message, { field: 'body', hint: 'send them in several requests' })

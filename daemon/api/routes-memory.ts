@@ -1,6 +1,7 @@
 import { type EntryId, parseMemoryKey, parseNodeId, parseScope } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { MemoryPut } from '../../crdt/replica/replica.ts'
+import { readable, writable } from './access/index.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { etagOf, expectationOf } from './etag.ts'
 import { searchUnavailable } from './list-query.ts'
@@ -10,31 +11,32 @@ import type { PutMemory } from './schemas.ts'
 
 /** Reads and writes of memory. */
 export function addMemoryRoutes(app: ApiApp, { store, mesh }: RouteContext): void {
-  app.get('/mesh/memory', { schema: routes.listMemory }, (request, reply) =>
-    sendList(request, reply, (options) => store.list('memory', options)),
-  )
+  app.get('/mesh/memory', routes.listMemory, (request, reply) => sendList(request, reply, { store, kind: 'memory' }))
 
-  app.get('/mesh/memory/:scope/*', { schema: routes.getMemory }, async ({ params, headers }, reply) => {
+  app.get('/mesh/memory/:scope/*', routes.getMemory, async ({ params, headers, access }, reply) => {
     const id = memoryId(params)
+    readable(access, id.scope)
     const row = await store.rowJson(id)
     if (row === undefined) throw noMemory(id)
     sendRow(headers, reply, row)
   })
 
-  app.put('/mesh/memory', { schema: routes.putMemory }, async ({ body, headers }, reply) => {
-    const expect = expectationOf(headers)
-    const { row, version } = await store.putMemory({ ...memoryPutOf(body, mesh.nodeId), expect })
+  app.put('/mesh/memory', routes.putMemory, async ({ body, headers, access }, reply) => {
+    const put = memoryPutOf(body, mesh.nodeId)
+    writable(access, put.scope)
+    const { row, version } = await store.putMemory({ ...put, expect: expectationOf(headers) })
     reply.header('etag', etagOf(version))
     return row
   })
 
-  app.delete('/mesh/memory/:scope/*', { schema: routes.deleteMemory }, async ({ params, headers }) => {
+  app.delete('/mesh/memory/:scope/*', routes.deleteMemory, async ({ params, headers, access }) => {
     const id = memoryId(params)
+    writable(access, id.scope)
     if (!(await store.remove(id, mesh.nodeId, expectationOf(headers)))) throw noMemory(id)
     return { deleted: true as const, scope: id.scope, key: id.key }
   })
 
-  app.post('/mesh/query', { schema: routes.query }, () => {
+  app.post('/mesh/query', routes.query, () => {
     throw searchUnavailable('query')
   })
 }

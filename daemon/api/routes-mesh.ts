@@ -8,25 +8,25 @@ const DEFAULT_TTL_SECONDS = 900
 
 /** Members, tickets, joining, leaving and reconciling. */
 export function addMeshRoutes(app: ApiApp, { mesh, stopping }: RouteContext): void {
-  app.get('/peers', { schema: routes.peers }, () => ({ peers: mesh.peers() }))
+  app.get('/peers', routes.peers, () => ({ peers: mesh.peers() }))
 
-  app.delete('/peers/:peer', { schema: routes.removePeer }, ({ params }) => mesh.removePeer(params.peer))
+  app.delete('/peers/:peer', routes.removePeer, ({ params }) => mesh.removePeer(params.peer))
 
-  app.post('/invite', { schema: routes.invite }, async ({ body }) => {
+  app.post('/invite', routes.invite, async ({ body }) => {
     const invitation = await mesh.invite({ ttlSeconds: body.ttl_seconds ?? DEFAULT_TTL_SECONDS })
     return { ticket: invitation.ticket, expires_at: invitation.expiresAt, addresses: [...invitation.addresses] }
   })
 
   // Joining and leaving are finished once begun: half of either would help nobody.
-  app.post('/join', { schema: routes.join }, (request, reply) =>
+  app.post('/join', routes.join, (request, reply) =>
     doLongWork(request, reply, { run: (options) => mesh.join(request.body.ticket, options) }),
   )
 
-  app.post('/leave', { schema: routes.leave }, (request, reply) =>
+  app.post('/leave', routes.leave, (request, reply) =>
     doLongWork(request, reply, { run: (options) => mesh.leave(options) }),
   )
 
-  app.post('/sync', { schema: routes.sync }, (request, reply) =>
+  app.post('/sync', routes.sync, (request, reply) =>
     doLongWork(request, reply, {
       run: (options) => mesh.sync(options),
       endsWith: AbortSignal.any([callerGone(reply), stopping]),

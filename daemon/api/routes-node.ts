@@ -4,18 +4,18 @@ import { routes } from './route-schemas.ts'
 
 const SERVICE = 'openclaw-meshd'
 
-/** The node itself: health, status, configuration, findings, token. */
+/** The node itself: health, status, configuration, findings. */
 export function addNodeRoutes(app: ApiApp, context: RouteContext): void {
-  const { store, mesh, token, config, findings, layout, version, startedAt, url } = context
+  const { store, mesh, config, findings, layout, version, startedAt, url } = context
 
-  app.get('/health', { schema: routes.health }, async () => ({
+  app.get('/health', routes.health, async () => ({
     ok: true as const,
     service: SERVICE,
     storeAvailable: await isReadable(context),
     version,
   }))
 
-  app.get('/status', { schema: routes.status }, () => {
+  app.get('/status', routes.status, () => {
     const { memory, skills, deleted, expired, conflicts } = store.counts()
     return {
       nodeId: mesh.nodeId,
@@ -38,17 +38,12 @@ export function addNodeRoutes(app: ApiApp, context: RouteContext): void {
     }
   })
 
-  app.get('/doctor', { schema: routes.doctor }, async () => {
+  app.get('/doctor', routes.doctor, async () => {
     const found = [...(await findings())]
     return { ok: found.every(({ severity }) => severity !== 'error'), findings: found }
   })
 
-  app.post('/token/rotate', { schema: routes.rotateToken }, async () => {
-    await token.rotate()
-    return { path: token.path }
-  })
-
-  app.get('/config', { schema: routes.config }, () => ({ ...config, config: { ...config.config } }))
+  app.get('/config', routes.config, () => ({ ...config, config: { ...config.config } }))
 }
 
 async function isReadable({ store }: RouteContext): Promise<boolean> {

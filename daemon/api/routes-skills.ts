@@ -8,6 +8,7 @@ import {
 } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { SkillPut } from '../../crdt/replica/replica.ts'
+import { readable, writable } from './access/index.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { etagOf, expectationOf } from './etag.ts'
 import { routes } from './route-schemas.ts'
@@ -16,26 +17,27 @@ import type { PutSkill } from './schemas.ts'
 
 /** Reads and writes of skills. What a skill's `path` or a URL names is never opened. */
 export function addSkillRoutes(app: ApiApp, { store, mesh }: RouteContext): void {
-  app.get('/mesh/skills', { schema: routes.listSkills }, (request, reply) =>
-    sendList(request, reply, (options) => store.list('skill', options)),
-  )
+  app.get('/mesh/skills', routes.listSkills, (request, reply) => sendList(request, reply, { store, kind: 'skill' }))
 
-  app.get('/mesh/skills/:name', { schema: routes.getSkill }, async ({ params, query, headers }, reply) => {
+  app.get('/mesh/skills/:name', routes.getSkill, async ({ params, query, headers, access }, reply) => {
     const id = skillId(params.name, query.scope)
+    readable(access, id.scope)
     const row = await store.rowJson(id)
     if (row === undefined) throw noSkill(id)
     sendRow(headers, reply, row)
   })
 
-  app.put('/mesh/skills', { schema: routes.putSkill }, async ({ body, headers }, reply) => {
-    const expect = expectationOf(headers)
-    const { row, version } = await store.putSkill({ ...skillPutOf(body, mesh.nodeId), expect })
+  app.put('/mesh/skills', routes.putSkill, async ({ body, headers, access }, reply) => {
+    const put = skillPutOf(body, mesh.nodeId)
+    writable(access, put.scope)
+    const { row, version } = await store.putSkill({ ...put, expect: expectationOf(headers) })
     reply.header('etag', etagOf(version))
     return row
   })
 
-  app.delete('/mesh/skills/:name', { schema: routes.deleteSkill }, async ({ params, query, headers }) => {
+  app.delete('/mesh/skills/:name', routes.deleteSkill, async ({ params, query, headers, access }) => {
     const id = skillId(params.name, query.scope)
+    writable(access, id.scope)
     if (!(await store.remove(id, mesh.nodeId, expectationOf(headers)))) throw noSkill(id)
     return { deleted: true as const, scope: id.scope, name: id.key }
   })

@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Kind } from '../../crdt/entry/index.ts'
 import { type VersionedRow, versionOf } from '../../crdt/replica/index.ts'
-import type { ListOptions, StoredEntry } from '../../crdt/replica/replica.ts'
+import type { EntryStore, StoredEntry } from '../../crdt/replica/replica.ts'
+import { readable } from './access/index.ts'
 import { etagOf, expectationOf } from './etag.ts'
 import { cursorOf, parseListQuery, type RawListQuery } from './list-query.ts'
 import { callerGone, sendStream } from './streams.ts'
@@ -29,24 +31,27 @@ export function sendRow(headers: IncomingHttpHeaders, reply: FastifyReply, { jso
  * stand in memory. A caller that goes away ends the iteration. Should the store fail half-way the connection is cut, so
  * that nobody takes the part for the whole.
  *
- * @param list begins the iteration
+ * Only what the caller may read is in it. @throws {MeshError} `FORBIDDEN` for a scope that it may not read
  */
 export async function sendList(
   request: FastifyRequest,
   reply: FastifyReply,
-  list: (options: ListOptions) => AsyncIterable<StoredEntry>,
+  { store, kind }: { readonly store: EntryStore; readonly kind: Kind },
 ): Promise<void> {
   const query = request.query as RawListQuery & { readonly etags?: boolean }
-  const options = { ...parseListQuery(query), signal: callerGone(reply) }
+  const asked = parseListQuery(query)
+  const scopes =
+    asked.scopes?.map((scope) => readable(request.access, scope)) ?? store.scopes().filter(request.access.mayRead)
+  const options = { ...asked, scopes, signal: callerGone(reply) }
   const render = query.etags === true ? withEtag : withoutEtag
   const { limit } = options
-  if (limit === undefined || limit > MAX_PAGE_ROWS) return sendRows(reply, list(options), render)
+  if (limit === undefined || limit > MAX_PAGE_ROWS) return sendRows(reply, store.list(kind, options), render)
 
   const lines: string[] = []
   let characters = 0
   let last: StoredEntry['id'] | undefined
   let isMore = false
-  for await (const entry of list({ ...options, limit: limit + 1 })) {
+  for await (const entry of store.list(kind, { ...options, limit: limit + 1 })) {
     isMore = lines.length === limit || characters > MAX_PAGE_CHARACTERS
     if (isMore) break
     const line = render(entry)

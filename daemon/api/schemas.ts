@@ -351,6 +351,41 @@ export type Finding = Static<typeof FindingSchema>
 export const DoctorSchema = Type.Object({ ok: Type.Boolean(), findings: Type.Array(FindingSchema) })
 export type Doctor = Static<typeof DoctorSchema>
 
+/** Which token is replaced: the operator's unless it says `agent`. */
+export const RotateTokenSchema = Type.Object({
+  token: Type.Optional(Type.Union([Type.Literal('operator'), Type.Literal('agent')])),
+})
+export type RotateToken = Static<typeof RotateTokenSchema>
+
+/** A key for some scopes, as far as it may be shown. `rate` is in requests a minute, `created_at` in Unix seconds. */
+const apiKey = {
+  name: Type.String(),
+  id: Type.String(),
+  read: Type.Array(Type.String()),
+  write: Type.Array(Type.String()),
+  tenant: NullableText,
+  rate: NullableNumber,
+  created_at: Type.Number(),
+}
+export const ApiKeySchema = Type.Object(apiKey)
+export type ApiKey = Static<typeof ApiKeySchema>
+export const ApiKeysSchema = Type.Object({ keys: Type.Array(ApiKeySchema) })
+export type ApiKeys = Static<typeof ApiKeysSchema>
+
+/** A new key: `key` is what its holder sends, and is never shown again. */
+export const NewApiKeySchema = Type.Object({ ...apiKey, key: Type.String() })
+export type NewApiKey = Static<typeof NewApiKeySchema>
+
+/** Scopes are as they are, or with `*` for an id. A tenant's key without any may use all that the tenant has. */
+export const CreateKeySchema = Type.Object({
+  name: Type.String(),
+  read: Type.Optional(Type.Array(Type.String())),
+  write: Type.Optional(Type.Array(Type.String())),
+  tenant: OptionalText,
+  rate: Type.Optional(Type.Integer()),
+})
+export type CreateKey = Static<typeof CreateKeySchema>
+
 /** The file that holds the new token; the token itself is never in an answer. */
 export const RotatedTokenSchema = Type.Object({ path: Type.String() })
 export type RotatedToken = Static<typeof RotatedTokenSchema>

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { MeshError } from '../../crdt/errors.ts'
+import { requireRight } from './access/index.ts'
 import { createApp } from './app.ts'
 import { type ApiComponents, type ApiInit, type ApiLimits, DEFAULT_LIMITS } from './components.ts'
 import { createGuard } from './guard.ts'
@@ -34,13 +35,16 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
 
   const url = () =>
     boundPort === undefined ? undefined : `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`
-  const guard = createGuard(components.token, { host, port: () => boundPort, auth, allowedHosts })
+  const guard = createGuard(components.credentials, { host, port: () => boundPort, auth, allowedHosts })
   const app = createApp({ ...components, ...init, url, stopping: stopping.signal }, log)
 
+  app.decorateRequest('access')
   // Hooks and parsers of this API wait for nothing, so they are no async functions: each would cost a turn of the queue.
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
-    guard(request.raw, localSockets.has(request.raw.socket))
+    request.access = guard(request.raw, localSockets.has(request.raw.socket))
+    // What is no call at all is said by its own answer.
+    if (!request.is404) requireRight(request.access, request.routeOptions.config.right ?? 'operate')
     if (stopping.signal.aborted) throw new MeshError('STOPPING', 'the daemon is stopping', { hint: 'try again soon' })
     if (serving.size >= limits.maxRequests) {
       reply.header('retry-after', '1')

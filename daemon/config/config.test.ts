@@ -25,7 +25,7 @@ test('without a file and variables everything has its default', async () => {
   expect(config).toEqual({
     nodeId: 'Ceo-Mac',
     log: { level: 'info' },
-    api: { tcp: true, host: '127.0.0.1', port: 4078, auth: true, allowedHosts: [] },
+    api: { tcp: true, host: '127.0.0.1', port: 4078, auth: true, allowedHosts: [], tenantRate: 0 },
     p2p: { host: ['0.0.0.0', '::'], port: 4079, announce: [] },
     sync: { intervalSeconds: 60 },
     files: { enabled: true, memoryJson: true, flatSkills: false },
@@ -63,6 +63,7 @@ test('every key has its variable by one rule, and a value of its kind in it is t
     ['api.port', 'MESH_API_PORT'],
     ['api.auth', 'MESH_API_AUTH'],
     ['api.allowedHosts', 'MESH_API_ALLOWED_HOSTS'],
+    ['api.tenantRate', 'MESH_API_TENANT_RATE'],
     ['p2p.host', 'MESH_P2P_HOST'],
     ['p2p.port', 'MESH_P2P_PORT'],
     ['p2p.announce', 'MESH_P2P_ANNOUNCE'],

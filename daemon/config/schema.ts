@@ -16,6 +16,8 @@ export interface Config {
     readonly auth: boolean
     /** Further names that TCP callers may call this API by: behind a proxy, or a port that a container maps. */
     readonly allowedHosts: readonly string[]
+    /** Most requests a minute of all keys of a tenant together; 0 for no limit. */
+    readonly tenantRate: number
   }
   readonly p2p: {
     readonly host: readonly string[]
@@ -81,6 +83,12 @@ const ConfigSchema = Type.Object({
       default: [],
       description:
         'a list of at most 16 names or addresses, each with a port (nas.local:14078) or for any port (nas.local)',
+    }),
+    tenantRate: Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000,
+      default: 0,
+      description: 'a whole number of requests a minute from 1 to 1000000, or 0 for no limit',
     }),
   }),
   p2p: Type.Object({

@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { chmod, open, readFile, rename, rm } from 'node:fs/promises'
-import { MeshError } from '../../crdt/errors.ts'
+import { MeshError } from '../../../crdt/errors.ts'
 
 /** The bearer token that opens the store API over TCP. It never appears in a log, an answer or an error. */
 export interface TokenFile {
