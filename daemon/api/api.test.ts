@@ -237,7 +237,7 @@ describe.each([
 
   test('searching is said to be missing', async () => {
     for (const answer of [await send('/mesh/memory?q=plan'), await send('/mesh/query', post({ query: 'plan' }))]) {
-      expect(answer.status).toBe(501)
+      expect(answer.status).toBe(422)
       expect(answer.json).toMatchObject({ code: 'SEARCH_UNAVAILABLE' })
     }
     expect((await send('/mesh/memory?q=')).status).toBe(200)

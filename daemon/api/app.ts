@@ -3,7 +3,9 @@ import { MeshError } from '../../crdt/errors.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { etagOf } from './etag.ts'
 import { describeError } from './http-errors.ts'
+import { type DescribedRoute, describedRoute, openApiDocument } from './openapi.ts'
 import { addBulkRoute } from './routes-bulk.ts'
+import { addDocsRoutes } from './routes-docs.ts'
 import { addEntryRoutes } from './routes-entries.ts'
 import { addImportRoute } from './routes-import.ts'
 import { addKeyRoutes } from './routes-keys.ts'
@@ -53,6 +55,8 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp
     const message = `url: there is no call ${method} ${url.split('?')[0]}`
     throw new MeshError('ROUTE_UNKNOWN', message, { field: 'url', hint: 'see docs/api.md for the calls' })
   })
+  const described: DescribedRoute[] = []
+  app.addHook('onRoute', (route) => void described.push(...describedRoute(route)))
   addNodeRoutes(app, context)
   addMemoryRoutes(app, context)
   addSkillRoutes(app, context)
@@ -61,5 +65,6 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp
   addImportRoute(app, context)
   addMeshRoutes(app, context)
   addKeyRoutes(app, context)
+  addDocsRoutes(app, () => openApiDocument(described, context.version))
   return app
 }

@@ -12,6 +12,7 @@ import type { Finding, Mesh } from '../../transports/mesh.ts'
 import type { LoadedConfig } from '../config/index.ts'
 import type { HomeLayout } from '../home.ts'
 import type { Access, Credentials, Right } from './access/index.ts'
+import type { RouteNotes } from './openapi.ts'
 
 /** What the store API reads, writes and steers. It owns none of these: it neither opens nor closes them. */
 export interface ApiComponents {
@@ -68,6 +69,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the route needs of its caller. Without it the route is the operator's. */
     readonly right?: Right
+    /** What the description of the API says of the route. */
+    readonly notes?: RouteNotes
   }
   interface FastifyRequest {
     /** What its caller may do. */

@@ -43,7 +43,7 @@ export function createGuard(credentials: Credentials, init: GuardInit): Guard {
 /** What tells nothing of what is stored, and so needs no credentials. */
 function isPublic(url = ''): boolean {
   const [path] = url.split('?', 1)
-  return path === '/health'
+  return path === '/health' || path === '/openapi.json' || path === '/docs'
 }
 
 /** @returns the Host that is let in, as it came */

@@ -28,7 +28,7 @@ describe('describeError', () => {
       unexpected: true,
     })
     expect(describeError(new MeshError('SEARCH_UNAVAILABLE', 'q: no'))).toMatchObject({
-      status: 501,
+      status: 422,
       unexpected: false,
     })
   })

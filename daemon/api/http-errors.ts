@@ -98,7 +98,7 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   ROUTE_UNKNOWN: 404,
   NOT_FOUND: 404,
   CURSOR_INVALID: 400,
-  SEARCH_UNAVAILABLE: 501,
+  SEARCH_UNAVAILABLE: 422,
   INTERNAL: 500,
   // Only the client gives these; no answer carries them.
   DAEMON_NOT_RUNNING: 503,

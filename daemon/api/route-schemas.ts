@@ -1,6 +1,7 @@
 import type { FastifySchema } from 'fastify'
 import { Type } from 'typebox'
 import type { Right } from './access/index.ts'
+import type { RouteNotes } from './openapi.ts'
 import {
   ApiKeySchema,
   ApiKeysSchema,
@@ -50,10 +51,15 @@ const failures = { '4xx': ErrorSchema, '5xx': ErrorSchema }
 const answers = <Schema>(schema: Schema) => ({ 200: schema, ...failures })
 
 /** What `app.get` and the others take beside path and handler. */
-const route = <Schema extends FastifySchema>(right: Right, summary: string, schema: Schema) => ({
-  schema: { ...schema, summary },
-  config: { right },
-})
+const route = <Schema extends FastifySchema>(
+  right: Right,
+  summary: string,
+  schema: Schema,
+  notes: Omit<RouteNotes, 'summary'> = {},
+) => ({ schema, config: { right, notes: { summary, ...notes } } })
+
+const NDJSON = 'With `Accept: application/x-ndjson` it answers in lines, the first of them progress.'
+const PAGES = 'With a limit of up to 1000 it is a page, whose `Link` leads to the next; else rows are streamed.'
 
 /**
  * What each route takes and gives. Rows are sent as the JSON that is stored, lists and NDJSON as streams: their answers
@@ -62,10 +68,30 @@ const route = <Schema extends FastifySchema>(right: Right, summary: string, sche
 export const routes = {
   health: route('public', 'Whether it is there', { response: answers(HealthSchema) }),
   status: route('inspect', 'The node, its mesh, its peers', { response: answers(StatusSchema) }),
-  listMemory: route('read', 'List memory', { querystring: ListQuerySchema, response: failures }),
-  getMemory: route('read', 'One memory', { params: MemoryParams, response: failures }),
-  putMemory: route('write', 'Put a memory', { body: PutMemorySchema, response: answers(MemoryRowSchema) }),
-  deleteMemory: route('delete', 'Delete a memory', { params: MemoryParams, response: answers(DeletedMemorySchema) }),
+  listMemory: route(
+    'read',
+    'List memory',
+    { querystring: ListQuerySchema, response: failures },
+    { answer: Type.Array(MemoryRowSchema), description: PAGES },
+  ),
+  getMemory: route(
+    'read',
+    'One memory',
+    { params: MemoryParams, response: failures },
+    { answer: MemoryRowSchema, conditional: 'read' },
+  ),
+  putMemory: route(
+    'write',
+    'Put a memory',
+    { body: PutMemorySchema, response: answers(MemoryRowSchema) },
+    { conditional: 'write' },
+  ),
+  deleteMemory: route(
+    'delete',
+    'Delete a memory',
+    { params: MemoryParams, response: answers(DeletedMemorySchema) },
+    { conditional: 'write' },
+  ),
   memoryHistory: route('read', 'Who wrote a memory, latest first', {
     params: MemoryKeyParams,
     querystring: HistoryQuerySchema,
@@ -75,20 +101,45 @@ export const routes = {
     params: MemoryKeyParams,
     response: answers(ConflictsSchema),
   }),
-  resolveMemory: route('write', 'End conflicts of a memory', {
-    params: MemoryKeyParams,
-    body: ResolveBodySchema,
-    response: answers(MemoryRowSchema),
-  }),
+  resolveMemory: route(
+    'write',
+    'End conflicts of a memory',
+    {
+      params: MemoryKeyParams,
+      body: ResolveBodySchema,
+      response: answers(MemoryRowSchema),
+    },
+    { conditional: 'write' },
+  ),
   query: route('read', 'Search', { response: failures }),
-  listSkills: route('read', 'List skills', { querystring: ListQuerySchema, response: failures }),
-  getSkill: route('read', 'One skill', { params: SkillParams, querystring: SkillQuerySchema, response: failures }),
-  putSkill: route('write', 'Put a skill', { body: PutSkillSchema, response: answers(SkillRowSchema) }),
-  deleteSkill: route('delete', 'Delete a skill', {
-    params: SkillParams,
-    querystring: SkillQuerySchema,
-    response: answers(DeletedSkillSchema),
-  }),
+  listSkills: route(
+    'read',
+    'List skills',
+    { querystring: ListQuerySchema, response: failures },
+    { answer: Type.Array(SkillRowSchema), description: PAGES },
+  ),
+  getSkill: route(
+    'read',
+    'One skill',
+    { params: SkillParams, querystring: SkillQuerySchema, response: failures },
+    { answer: SkillRowSchema, conditional: 'read' },
+  ),
+  putSkill: route(
+    'write',
+    'Put a skill',
+    { body: PutSkillSchema, response: answers(SkillRowSchema) },
+    { conditional: 'write' },
+  ),
+  deleteSkill: route(
+    'delete',
+    'Delete a skill',
+    {
+      params: SkillParams,
+      querystring: SkillQuerySchema,
+      response: answers(DeletedSkillSchema),
+    },
+    { conditional: 'write' },
+  ),
   skillHistory: route('read', 'Who wrote a skill, latest first', {
     params: SkillParams,
     querystring: HistoryQuerySchema,
@@ -99,12 +150,17 @@ export const routes = {
     querystring: SkillQuerySchema,
     response: answers(ConflictsSchema),
   }),
-  resolveSkill: route('write', 'End conflicts of a skill', {
-    params: SkillParams,
-    querystring: SkillQuerySchema,
-    body: ResolveBodySchema,
-    response: answers(SkillRowSchema),
-  }),
+  resolveSkill: route(
+    'write',
+    'End conflicts of a skill',
+    {
+      params: SkillParams,
+      querystring: SkillQuerySchema,
+      body: ResolveBodySchema,
+      response: answers(SkillRowSchema),
+    },
+    { conditional: 'write' },
+  ),
   bulk: route('write', 'Put many', { body: BulkBodySchema, response: answers(BulkReportSchema) }),
   import: route('operate', 'Take in what older tools kept', {
     body: ImportBodySchema,
@@ -113,13 +169,25 @@ export const routes = {
   peers: route('inspect', 'Members of the mesh', { response: answers(PeersSchema) }),
   removePeer: route('operate', 'Remove a member', { params: PeerParams, response: answers(PeerIdentitySchema) }),
   invite: route('operate', 'Make a ticket', { body: InviteBodySchema, response: answers(InvitationSchema) }),
-  join: route('operate', 'Join the mesh of a ticket', { body: JoinBodySchema, response: answers(JoinReportSchema) }),
-  leave: route('operate', 'Leave the mesh', { response: answers(LeaveReportSchema) }),
-  sync: route('operate', 'Reconcile with all members', { response: answers(SyncReportSchema) }),
+  join: route(
+    'operate',
+    'Join the mesh of a ticket',
+    { body: JoinBodySchema, response: answers(JoinReportSchema) },
+    { description: NDJSON },
+  ),
+  leave: route('operate', 'Leave the mesh', { response: answers(LeaveReportSchema) }, { description: NDJSON }),
+  sync: route(
+    'operate',
+    'Reconcile with all members',
+    { response: answers(SyncReportSchema) },
+    { description: NDJSON },
+  ),
   doctor: route('inspect', 'What an operator should know or mend', { response: answers(DoctorSchema) }),
   listKeys: route('operate', 'All keys', { response: answers(ApiKeysSchema) }),
   createKey: route('operate', 'Make a key', { body: CreateKeySchema, response: answers(NewApiKeySchema) }),
   revokeKey: route('operate', 'End a key', { params: KeyParams, response: answers(ApiKeySchema) }),
   rotateToken: route('operate', 'Replace a token', { body: RotateTokenSchema, response: answers(RotatedTokenSchema) }),
   config: route('operate', 'The configuration in force', { response: answers(ConfigViewSchema) }),
+  openApi: route('public', 'This description', {}, { answer: Type.Object({}) }),
+  docs: route('public', 'This description, to be read', {}, { answer: Type.String(), answerType: 'text/html' }),
 } as const

@@ -88,7 +88,7 @@ export const PutSkillSchema = Type.Object({
 })
 export type PutSkill = Static<typeof PutSkillSchema>
 
-/** `q`, `mode`: a search, which this version answers with 501. `updated_since` is in Unix seconds. */
+/** `q`, `mode`: a search, which this version answers with 422. `updated_since` is in Unix seconds. */
 export const ListQuerySchema = Type.Object({
   scope: OptionalText,
   prefix: OptionalText,
