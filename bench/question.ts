@@ -4,7 +4,7 @@
 export const SIZES = ['tiny', 'small', 'full'] as const
 export type Size = (typeof SIZES)[number]
 
-export type Unit = 'µs' | 'ms' | '/s' | 'bytes' | 'MB' | 'round trips' | 'pushes'
+export type Unit = 'µs' | 'ms' | '/s' | 'bytes' | 'MB' | 'round trips' | 'pushes' | '%'
 
 /** What a figure has to be, judged by its median. */
 export interface Bar {

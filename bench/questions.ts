@@ -5,6 +5,7 @@ import { putGet } from './put-get/index.ts'
 import { putGetHttp } from './put-get-http/index.ts'
 import type { Question } from './question.ts'
 import { reconcile } from './reconcile/index.ts'
+import { secrets } from './secrets/index.ts'
 import { start } from './start/index.ts'
 import { visible } from './visible/index.ts'
 
@@ -18,4 +19,5 @@ export const QUESTIONS: readonly Question[] = [
   automergeRepo,
   firstSync,
   start,
+  secrets,
 ]

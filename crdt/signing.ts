@@ -1,5 +1,6 @@
 import {
   createHash,
+  createHmac,
   createPrivateKey,
   createPublicKey,
   type KeyObject,
@@ -42,6 +43,8 @@ export interface Signer {
   signChangeLater(message: Uint8Array): Promise<Uint8Array>
   /** Signs a single message: a roster record, a ticket, a post. */
   signMessage(message: Uint8Array): Uint8Array
+  /** 32 secret bytes for another use, always the same for the same label (HMAC-SHA-256). They tell nothing of the key. */
+  derive(label: string): Uint8Array
 }
 
 /** @param seed 32 secret bytes */
@@ -52,6 +55,7 @@ export function createSigner(seed: Uint8Array): Signer {
     signChange: (message) => nodeSign(null, message, key),
     signChangeLater: (message) => signLater(null, message, key),
     signMessage: (message) => nobleSign(message, seed),
+    derive: (label) => createHmac('sha256', seed).update(lengthPrefixed('openclaw-mesh derive 1', label)).digest(),
   }
 }
 

@@ -43,7 +43,9 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
 
   const { seed, created } = await setUp(layout, config.nodeId)
   const signer = createSigner(seed)
-  const replica = await openReplica({ signer }, { path: layout.databasePath })
+  const { guard, allow } = config.secrets
+  const secrets = guard ? { allowed: allow } : undefined
+  const replica = await openReplica({ signer, secrets }, { path: layout.databasePath })
   parts.defer(() => replica.close())
   const credentials = await openCredentials(replica.side, { ...layout, tenantRate: config.api.tenantRate })
 

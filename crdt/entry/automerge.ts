@@ -56,3 +56,17 @@ export function changeHash(change: Uint8Array): { hash: string; deps: readonly s
   if (hash === undefined) throw new RangeError('a change without a hash')
   return { hash, deps, time }
 }
+
+/** An op of a decoded change, as far as it is looked at here. */
+export interface DecodedOp {
+  readonly action: string
+  readonly obj: string
+  /** Of a map; a list's op has none. */
+  readonly key?: string
+  readonly value?: unknown
+}
+
+/** The ops of an encoded change. @throws when the bytes are no Automerge change */
+export function decodedOps(change: Uint8Array): readonly DecodedOp[] {
+  return decodeChange(change).ops as unknown as DecodedOp[]
+}

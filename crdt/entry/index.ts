@@ -19,3 +19,4 @@ export {
 export { canonicalJson, MAX_VALUE_LEVELS, parseJsonValue } from './json-value.ts'
 export { MAX_TIME } from './state.ts'
 export type * from './types.ts'
+export { type Written, writtenBy } from './written.ts'

@@ -30,6 +30,11 @@ export interface ReplicaComponents {
   readonly now?: () => number
   /** Opens foreign changes; its own unless given. One that is given is not closed with the replica. */
   readonly workers?: DocumentWorkers
+  /**
+   * Switches the secrets guard on: nothing that looks like a secret is written into or taken in from a scope that others
+   * read, save what these fingerprints name.
+   */
+  readonly secrets?: { readonly allowed: readonly string[] } | undefined
 }
 
 export interface ReplicaInit {
@@ -74,7 +79,7 @@ export async function createReplica(
  * @throws {MeshError} `DATABASE_MISSING`, `DATABASE_LOCKED`, `DATABASE_TOO_NEW`, `STORAGE_CORRUPT`, `STORAGE_FAILED`
  */
 export async function openReplica(
-  { signer, now = Date.now, workers }: ReplicaComponents,
+  { signer, now = Date.now, workers, secrets }: ReplicaComponents,
   init: ReplicaInit,
 ): Promise<Replica> {
   const { database, databaseId } = await openDatabase(init.path)
@@ -91,6 +96,7 @@ export async function openReplica(
       ownsWorkers: workers === undefined,
       signer,
       now,
+      secrets: secrets && { key: signer.derive('secrets fingerprint'), allowed: secrets.allowed },
     }
     return new Store(components, { databaseId, meshId, totals })
   } catch (error) {

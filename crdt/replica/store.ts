@@ -15,6 +15,7 @@ import {
   type SkillRow,
 } from '../entry/index.ts'
 import { MeshError } from '../errors.ts'
+import type { SecretsGuard } from '../secrets/index.ts'
 import { changeMessage, SIGNATURE_BYTES, type Signer } from '../signing.ts'
 import { combine, type SymbolPrefix, subjectOf, type Window } from '../summary/index.ts'
 import { nextTurn } from '../turns.ts'
@@ -65,6 +66,7 @@ import type {
   WriteResult,
 } from './replica.ts'
 import { RowCache } from './row-cache.ts'
+import { Guards, refuseSecrets, type SecretsRules } from './secrets.ts'
 import { parseSkillContent } from './skill-content.ts'
 import { prefixOf, SymbolKeeper } from './symbol-keeper.ts'
 import { readTotals, type Totals } from './totals.ts'
@@ -83,6 +85,8 @@ export interface StoreComponents {
   readonly signer: Signer
   /** Unix milliseconds. */
   readonly now: () => number
+  /** What the secrets guard is made with; undefined while it is off. */
+  readonly secrets: SecretsRules | undefined
 }
 
 export interface StoreInit {
@@ -102,6 +106,7 @@ export class Store implements Replica {
   readonly #symbols: SymbolKeeper
   readonly #meshChange: MeshChange
   readonly #lapser: Lapser
+  readonly #guard: SecretsGuard | undefined
   readonly #listeners = new Set<(commits: readonly Commit[]) => void>()
   #meshId: string
   #authors: readonly Uint8Array[]
@@ -127,6 +132,7 @@ export class Store implements Replica {
       },
       onFailure: () => this.#documents.dropAll(),
     })
+    this.#guard = new Guards().for(components.secrets)
     this.#lapser = new Lapser(components.database, { now: components.now, lapse: (id) => this.#lapse(id) })
     this.#lapser.expect(0)
     components.database.onReopened(() => {
@@ -215,6 +221,7 @@ export class Store implements Replica {
     nodeId: string,
     expect?: Expectation,
   ): Promise<WriteResult | undefined> {
+    for (const resolution of resolutions ?? []) refuseSecrets(this.#guard, id, contentOf(id, resolution))
     const author = this.#author(nodeId)
     const resolve = (document: EntryDocument, { view }: OpenEntry) =>
       this.#isShown(view) ? document.resolve(resolutionsOf(document, resolutions), author) : undefined
@@ -294,7 +301,7 @@ export class Store implements Replica {
       transfers.map((transfer) => vetTask(database, transfer).catch((error: unknown) => error)),
     )
     const sound = tasks.filter((task) => !(task instanceof Error)) as Awaited<ReturnType<typeof vetTask>>[]
-    const outcomes = await workers.vet(sound, { meshId, authors: this.#authors })
+    const outcomes = await workers.vet(sound, { meshId, authors: this.#authors, secrets: this.#components.secrets })
     // To open and merge so many takes milliseconds as well.
     await nextTurn()
     const verdicts = new Map(sound.map((task, i) => [task, outcomes[i] as WorkerOutcome]))
@@ -346,6 +353,7 @@ export class Store implements Replica {
     content: EntryContent,
     { nodeId, expiresAt: at, expect }: PutOptions & { readonly nodeId: string },
   ): Promise<WriteResult> {
+    refuseSecrets(this.#guard, id, content)
     const author = this.#author(nodeId)
     const expiresAt = at === undefined ? undefined : parseExpiry(at, this.#seconds())
     const done = await this.#change(id, (document) => document.put({ ...content, expiresAt }, author), expect)
@@ -354,6 +362,7 @@ export class Store implements Replica {
   }
 
   async #import(id: EntryId, content: EntryContent, nodeId: string, at: number | undefined) {
+    refuseSecrets(this.#guard, id, content)
     const now = this.#seconds()
     const name = parseNodeId(nodeId)
     let decision: ReturnType<typeof importDecision> | undefined
@@ -478,6 +487,12 @@ export class Store implements Replica {
     const write = changes.length + signatures.length === 0 ? undefined : entry.write(changes, signatures)
     return entry.track(this.#writer.commit({ id: entry.id, before, after, form: entry.form, write, ...news }))
   }
+}
+
+/** What a resolution writes, to be looked at. Whether it fits its place is for later. */
+function contentOf({ kind }: EntryId, { path, value }: Resolution): EntryContent {
+  if (kind === 'memory') return { kind, value }
+  return { kind, [path === 'path' ? 'path' : 'content']: String(value) }
 }
 
 function written({ view, seq }: { view: KeptView; seq: number }): WriteResult {

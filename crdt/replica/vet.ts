@@ -8,9 +8,13 @@ import {
   MAX_VALUE_LEVELS,
   parseNodeId,
   type Row,
+  type Written,
+  writtenBy,
 } from '../entry/index.ts'
 import { MeshError } from '../errors.ts'
+import { type SecretsGuard, secretRefused } from '../secrets/index.ts'
 import type { ChangeSignature } from './records.ts'
+import type { SecretsRules } from './secrets.ts'
 import { validSignatures } from './vouching.ts'
 
 /** Most bytes of one encoded change; a skill of the largest size, written whole, stays below. */
@@ -53,6 +57,8 @@ export interface VetRules {
   readonly meshId: string
   /** Public keys (32 bytes) whose signatures count: everyone whom the roster ever listed. */
   readonly authors: readonly Uint8Array[]
+  /** What the secrets guard is made with; undefined while it is off. */
+  readonly secrets?: SecretsRules | undefined
 }
 
 /** {@link VetRules} made ready for many tasks. */
@@ -60,10 +66,12 @@ export interface Judge {
   readonly meshId: string
   /** Public keys, hex. */
   readonly members: ReadonlySet<string>
+  readonly guard: SecretsGuard | undefined
 }
 
-export function createJudge({ meshId, authors }: VetRules): Judge {
-  return { meshId, members: new Set(authors.map((key) => Buffer.from(key).toString('hex'))) }
+/** @param guard made with the rules' `secrets`: making one takes longer than most tasks */
+export function createJudge({ meshId, authors }: VetRules, guard: SecretsGuard | undefined): Judge {
+  return { meshId, members: new Set(authors.map((key) => Buffer.from(key).toString('hex'))), guard }
 }
 
 /**
@@ -72,7 +80,7 @@ export function createJudge({ meshId, authors }: VetRules): Judge {
  * amount of time and memory to open.
  *
  * @throws {MeshError} `CHANGE_MALFORMED`, `CHANGE_TOO_LARGE`, `CHANGE_UNSIGNED`: refused by rule, the same on every
- * node; `CHANGE_INCOMPLETE`: changes that these build on are missing
+ * node; `SECRET_REFUSED`, by this node's; `CHANGE_INCOMPLETE`: changes that these build on are missing
  */
 export function vet(task: VetTask, judge: Judge): Vetted {
   const { id, base, chunks } = task
@@ -87,6 +95,7 @@ export function vet(task: VetTask, judge: Judge): Vetted {
     checkHeads(document.heads, added)
     const view = document.view(base === undefined ? added : undefined)
     if (view.row !== undefined) checkShown(view.row)
+    if (judge.guard !== undefined) checkSecrets(id, judge.guard, { isNew: base === undefined, added, row: view.row })
     return {
       baseHeads: before,
       added: added.map(({ bytes }) => bytes),
@@ -135,6 +144,27 @@ function checkName(hash: string, nodeId: string): void {
 function checkHeads(heads: readonly string[], added: readonly AddedChange[]): void {
   if (added.some(({ hash, deps }) => deps.length === 0 && heads.includes(hash))) {
     throw new MeshError('CHANGE_UNSIGNED', 'a first change that no signed change builds on')
+  }
+}
+
+/**
+ * Looks at what each change brings, for a later one may hide it. (The first change of a skill holds its text.) Of a new
+ * entry with one change by anybody the row shows all.
+ */
+function checkSecrets(
+  { kind, key }: EntryId,
+  guard: SecretsGuard,
+  { isNew, added, row }: { isNew: boolean; added: readonly AddedChange[]; row: Row | undefined },
+): void {
+  const isSimple = isNew && row !== undefined && added.filter(({ deps }) => deps.length > 0).length === 1
+  const written: readonly (Row | Written)[] = isSimple ? [row] : added.map(({ bytes }) => writtenBy(kind, bytes))
+  for (const one of written) {
+    const finding = guard.scan(
+      'value' in one
+        ? { kind: 'memory', key, value: one.value }
+        : { kind: 'skill', key, content: one.content, path: one.path },
+    )
+    if (finding !== undefined) throw secretRefused(finding)
   }
 }
 

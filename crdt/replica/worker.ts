@@ -1,6 +1,7 @@
 import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { MeshError } from '../errors.ts'
+import { Guards } from './secrets.ts'
 import { createJudge, type Judge, type VetRules, type VetTask, type Vetted, vet } from './vet.ts'
 
 /** What `workers.ts` sends to a worker. A worker that meets an error outside the bytes' fault ends, and is replaced. */
@@ -16,8 +17,10 @@ export type WorkerOutcome = { readonly vetted: Vetted } | { readonly code: strin
 // than on Linux this would be for the whole process.
 if (process.platform === 'linux') setPriority(10)
 
+const guards = new Guards()
+
 parentPort?.on('message', (job: WorkerJob) => {
-  const judge = createJudge(job.rules)
+  const judge = createJudge(job.rules, guards.for(job.rules.secrets))
   parentPort?.postMessage(job.tasks.map((task) => outcome(task, judge)))
 })
 

@@ -85,7 +85,8 @@ export async function openLab(init: LabInit = {}): Promise<Lab> {
   parts.defer(() => rm(folder, { recursive: true }))
   const { seed } = await setUp(layout, nodeId)
   const signer = createSigner(seed)
-  const store = await openReplica({ signer }, { path: layout.databasePath })
+  const secrets = loaded.config.secrets.guard ? { allowed: loaded.config.secrets.allow } : undefined
+  const store = await openReplica({ signer, secrets }, { path: layout.databasePath })
   parts.defer(() => store.close())
   const mesh = await createMesh(
     {

@@ -28,6 +28,7 @@ test('without a file and variables everything has its default', async () => {
     api: { tcp: true, host: '127.0.0.1', port: 4078, auth: true, allowedHosts: [], tenantRate: 0 },
     p2p: { host: ['0.0.0.0', '::'], port: 4079, announce: [] },
     sync: { intervalSeconds: 60 },
+    secrets: { guard: true, allow: [] },
     files: { enabled: true, memoryJson: true, flatSkills: false },
   })
   expect(new Set(Object.values(sources))).toEqual(new Set(['default']))
@@ -68,6 +69,8 @@ test('every key has its variable by one rule, and a value of its kind in it is t
     ['p2p.port', 'MESH_P2P_PORT'],
     ['p2p.announce', 'MESH_P2P_ANNOUNCE'],
     ['sync.intervalSeconds', 'MESH_SYNC_INTERVAL_SECONDS'],
+    ['secrets.guard', 'MESH_SECRETS_GUARD'],
+    ['secrets.allow', 'MESH_SECRETS_ALLOW'],
     ['files.enabled', 'MESH_FILES_ENABLED'],
     ['files.memoryJson', 'MESH_FILES_MEMORY_JSON'],
     ['files.flatSkills', 'MESH_FILES_FLAT_SKILLS'],

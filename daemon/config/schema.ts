@@ -29,6 +29,12 @@ export interface Config {
     /** Seconds between reconciliations with every peer that repair what was missed, jittered. */
     readonly intervalSeconds: number
   }
+  /** What may not enter a scope that others read. */
+  readonly secrets: {
+    readonly guard: boolean
+    /** Fingerprints of what was taken for a secret and is none. */
+    readonly allow: readonly string[]
+  }
   /** The view that agents read. */
   readonly files: {
     readonly enabled: boolean
@@ -111,6 +117,14 @@ const ConfigSchema = Type.Object({
       maximum: 86_400,
       default: 60,
       description: 'a whole number of seconds from 1 to 86400',
+    }),
+  }),
+  secrets: Type.Object({
+    guard: flag(true),
+    allow: Type.Array(Type.String({ pattern: '^[0-9a-f]{20}$' }), {
+      maxItems: 1_000,
+      default: [],
+      description: 'a list of at most 1000 fingerprints of 20 hex digits, as a refusal names them',
     }),
   }),
   files: Type.Object({ enabled: flag(true), memoryJson: flag(true), flatSkills: flag(false) }),

@@ -226,6 +226,7 @@ export class Membership {
           mine: () => ({ boot: this.#init.boot, cloned: this.#clones.isCloned(id) }),
           heard: ({ boot, cloned }) => {
             this.#clones.note(id, boot)
+            memory.heardFrom(boot)
             if (cloned) this.#clonedHere = true
           },
         },

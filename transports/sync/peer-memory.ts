@@ -45,6 +45,7 @@ export class PeerMemory {
   readonly #retries = new Map<string, Retry>()
   #checkpoint: Checkpoint | undefined
   #database = ''
+  #boot = ''
   #rosterVersion = ''
 
   private constructor(components: PeerMemoryComponents, peer: PeerId, checkpoint: Checkpoint | undefined) {
@@ -73,6 +74,12 @@ export class PeerMemory {
   /** The peer's database, as it said when it connected. */
   setDatabase(database: string): void {
     this.#database = database
+  }
+
+  /** The process that the peer speaks from: another one may have other rules, and take what was refused. */
+  heardFrom(boot: string): void {
+    if (boot !== this.#boot) this.#leftOut.clear()
+    this.#boot = boot
   }
 
   /** Where this replica stands towards the peer: without what one side refused of the other, as long as neither changed. */
@@ -164,7 +171,9 @@ export class PeerMemory {
     const refused = outcomes.filter(({ outcome }) => outcome === 'refused')
     const first = refused[0]
     if (first?.outcome !== 'refused') return
-    const fields = { peerId: this.#peer, entry: describeEntry(first.id), code: first.code, count: refused.length }
+    // A secret may stand in the key itself.
+    const entry = first.code === 'SECRET_REFUSED' ? `${first.id.kind} in ${first.id.scope}` : describeEntry(first.id)
+    const fields = { peerId: this.#peer, entry, code: first.code, count: refused.length }
     this.#components.log.warn(fields, `entries were refused, the first because of: ${first.message}`)
   }
 
