@@ -5,6 +5,7 @@ import { putGet } from './put-get/index.ts'
 import { putGetHttp } from './put-get-http/index.ts'
 import type { Question } from './question.ts'
 import { reconcile } from './reconcile/index.ts'
+import { search } from './search/index.ts'
 import { secrets } from './secrets/index.ts'
 import { start } from './start/index.ts'
 import { visible } from './visible/index.ts'
@@ -19,5 +20,6 @@ export const QUESTIONS: readonly Question[] = [
   automergeRepo,
   firstSync,
   start,
+  search,
   secrets,
 ]

@@ -13,6 +13,7 @@ import { watchDatabase } from './database-watch.ts'
 import { createFileView, type FileView } from './files/index.ts'
 import type { HomeLayout } from './home.ts'
 import { announcedAddresses, listenAddresses } from './listen.ts'
+import { createSearch } from './search/index.ts'
 import { setUp } from './setup.ts'
 import { VERSION } from './version.ts'
 
@@ -75,15 +76,31 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
     throw namingKey(error, config.p2p.port)
   })
 
+  const search = config.search.enabled
+    ? createSearch(
+        { store: replica, log: log.child({ component: 'search' }), now: Date.now },
+        { path: layout.searchPath },
+      )
+    : undefined
+  if (search !== undefined) {
+    parts.defer(() => search.stop())
+    await search.start()
+  }
+
   const watch = await watchDatabase({ store: replica, log }, layout.databasePath)
   parts.defer(() => watch.stop())
 
   const findings = async (): Promise<Finding[]> => {
     await files?.check()
-    return [...(await watch.findings()), ...mesh.findings(), ...(files?.findings() ?? [])]
+    return [
+      ...(await watch.findings()),
+      ...mesh.findings(),
+      ...(files?.findings() ?? []),
+      ...(search?.findings() ?? []),
+    ]
   }
   const api = createApi(
-    { store: replica, mesh, findings, credentials, config: loaded, log },
+    { store: replica, mesh, findings, credentials, search, config: loaded, log },
     { layout, version: VERSION, startedAt },
   )
   parts.defer(() => api.stop())

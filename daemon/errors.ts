@@ -36,6 +36,8 @@ export const DAEMON_ERROR_CODES = [
   'NOT_FOUND',
   'CURSOR_INVALID',
   'SEARCH_UNAVAILABLE',
+  'SEARCH_NOT_READY',
+  'QUERY_INVALID',
   'INTERNAL',
   // The client's own.
   'DAEMON_NOT_RUNNING',

@@ -34,6 +34,8 @@ describe('layoutOf', () => {
       meshdDir: '/home/ceo/.openclaw/meshd',
       databasePath: '/home/ceo/.openclaw/meshd/db',
       configPath: '/home/ceo/.openclaw/meshd/config.json5',
+      agentTokenPath: '/home/ceo/.openclaw/meshd/agent-token',
+      searchPath: '/home/ceo/.openclaw/meshd/search.sqlite',
       tokenPath: '/home/ceo/.openclaw/meshd/token',
       socketPath: '/home/ceo/.openclaw/meshd/api.sock',
     })

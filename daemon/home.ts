@@ -17,6 +17,8 @@ export interface HomeLayout {
   readonly meshdDir: string
   /** The Level database. */
   readonly databasePath: string
+  /** The search index; derived, and may be thrown away. */
+  readonly searchPath: string
   /** `config.json5`; need not exist. */
   readonly configPath: string
   /** The bearer token for TCP; 0600. */
@@ -62,6 +64,7 @@ export function layoutOf(home: string): HomeLayout {
     meshDir: join(root, 'mesh'),
     meshdDir,
     databasePath: join(meshdDir, 'db'),
+    searchPath: join(meshdDir, 'search.sqlite'),
     configPath: join(meshdDir, 'config.json5'),
     tokenPath: join(meshdDir, 'token'),
     agentTokenPath: join(meshdDir, 'agent-token'),

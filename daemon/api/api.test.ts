@@ -235,12 +235,42 @@ describe.each([
     expect([answer.status, answer.json]).toMatchObject([413, { code: 'SCOPE_TOO_LARGE', field: 'scope' }])
   })
 
-  test('searching is said to be missing', async () => {
-    for (const answer of [await send('/mesh/memory?q=plan'), await send('/mesh/query', post({ query: 'plan' }))]) {
-      expect(answer.status).toBe(422)
-      expect(answer.json).toMatchObject({ code: 'SEARCH_UNAVAILABLE' })
+  test('what is put is found by its words, as earlier tools ask and with more', async () => {
+    await send('/mesh/memory', put({ scope, key: 'report', value: { text: `the quokka of ${scope.slice(5)}` } }))
+    await send('/mesh/skills', put({ name: 'quokka', content: 'how to feed a quokka', scope }))
+    await lab.search.caughtUp(lab.store.position)
+    const found = [{ scope, key: 'report', snippet: expect.stringContaining('quokka') }]
+    const only = `scope=${encodeURIComponent(scope)}`
+    expect((await send(`/mesh/memory?q=quokka&${only}&mode=fts&limit=25`)).json).toEqual(found)
+    for (const body of [
+      { query: 'quokka', scope },
+      { q: 'QUOKKA', scope, mode: 'fts', limit: 1 },
+    ]) {
+      expect((await send('/mesh/query', post(body))).json).toEqual(found)
     }
+    const all = (await send(`/search?q=quokka&${only}`)).json as {
+      results: { kind: string; snippet: string; marks: [number, number][] }[]
+    }
+    expect(all).toMatchObject({ complete: true })
+    expect(all.results.map(({ kind }) => kind).sort()).toEqual(['memory', 'skill'])
+    for (const { snippet, marks } of all.results) {
+      expect(marks.map(([start, end]) => snippet.slice(start, end))).toContain('quokka')
+    }
+    expect((await send(`/mesh/memory?q=quokka&${only}&prefix=x`)).json).toEqual([])
     expect((await send('/mesh/memory?q=')).status).toBe(200)
+    for (const [path, code] of [
+      ['/mesh/memory?q=quokka&mode=semantic', 'SEARCH_UNAVAILABLE'],
+      ['/mesh/memory?q=quokka&mode=x', 'REQUEST_INVALID'],
+      ['/mesh/memory?q=%22%22', 'QUERY_INVALID'],
+      ['/search', 'REQUEST_INVALID'],
+    ] as const) {
+      expect((await send(path)).json).toMatchObject({ code })
+    }
+    expect((await send('/mesh/query', post({}))).json).toMatchObject({ code: 'REQUEST_INVALID', field: 'query' })
+    await send('/mesh/skills/quokka?' + only, { method: 'DELETE' })
+    await send(`/mesh/memory/${scope}/report`, { method: 'DELETE' })
+    await lab.search.caughtUp(lab.store.position)
+    expect((await send(`/search?q=quokka&${only}`)).json).toEqual({ results: [], complete: true })
   })
 
   test('unknown calls are answered in JSON', async () => {
@@ -264,6 +294,7 @@ describe.each([
       version: '0.1.0',
     })
     const { memory, skills, deleted, expired } = lab.store.counts()
+    await lab.search.caughtUp(lab.store.position)
     expect((await send('/status')).json).toEqual({
       nodeId: 'ceo',
       peerId: lab.mesh.peerId,
@@ -281,6 +312,7 @@ describe.each([
       addresses: lab.mesh.addresses(),
       api: { socket: lab.layout.socketPath, url: lab.url, auth: true },
       home: lab.layout.home,
+      search: { ...lab.search.status() },
       peers: [],
     })
     const config = (await send('/config')).json

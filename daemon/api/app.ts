@@ -12,6 +12,7 @@ import { addKeyRoutes } from './routes-keys.ts'
 import { addMemoryRoutes } from './routes-memory.ts'
 import { addMeshRoutes } from './routes-mesh.ts'
 import { addNodeRoutes } from './routes-node.ts'
+import { addSearchRoutes } from './routes-search.ts'
 import { addSkillRoutes } from './routes-skills.ts'
 import { MAX_BODY_BYTES } from './schemas.ts'
 import { parseStrictJson } from './strict-json.ts'
@@ -59,6 +60,7 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp
   app.addHook('onRoute', (route) => void described.push(...describedRoute(route)))
   addNodeRoutes(app, context)
   addMemoryRoutes(app, context)
+  addSearchRoutes(app, context)
   addSkillRoutes(app, context)
   addEntryRoutes(app, context)
   addBulkRoute(app, context)

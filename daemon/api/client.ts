@@ -32,9 +32,11 @@ import type {
   Progress,
   PutMemory,
   PutSkill,
+  RebuiltSearch,
   ResolveBody,
   RotatedToken,
   RotateToken,
+  SearchAnswer,
   SkillRow,
   Status,
   SyncReport,
@@ -87,6 +89,17 @@ export interface EntryRef {
   readonly key: string
 }
 
+/** What is searched for: all these words, `"phrases"`, `beginnings*`, none of `-these`. */
+export interface SearchInit {
+  readonly q: string
+  readonly kind?: 'memory' | 'skill' | undefined
+  readonly scope?: string | undefined
+  /** Only keys or names that begin with this. */
+  readonly prefix?: string | undefined
+  /** At most so many, up to 100; 25 unless given. */
+  readonly limit?: number | undefined
+}
+
 /** A row with its version, as `If-Match` takes it. */
 export type Tagged<Row> = Row & { readonly etag: string }
 
@@ -123,6 +136,11 @@ export interface MeshClient {
   getSkill(name: string, scope?: string, options?: CallOptions): Promise<Tagged<SkillRow>>
   putSkill(put: PutSkill, options?: WriteOptions): Promise<Tagged<SkillRow>>
   deleteSkill(name: string, scope?: string, options?: WriteOptions): Promise<DeletedSkill>
+
+  /** Finds words in keys, names, values and skills, the best first. A commit is found a moment after it. */
+  search(query: SearchInit, options?: CallOptions): Promise<SearchAnswer>
+  /** Throws the search index away and makes it anew. */
+  rebuildSearch(options?: CallOptions): Promise<RebuiltSearch>
 
   /** Many puts, each made or refused for itself; at most 500 and 2 MiB of JSON a call. */
   bulk(puts: readonly BulkPut[], options?: CallOptions): Promise<BulkReport>
@@ -245,6 +263,9 @@ export function createClient(init: ClientInit = {}): MeshClient {
     getSkill: async (name, scope, options) => askRow('GET', skillPath(name, scope), options),
     putSkill: (put, options) => askRow('PUT', '/mesh/skills', options, put),
     deleteSkill: async (name, scope, options) => askDelete(skillPath(name, scope), options),
+    search: async (query, options) => ask('GET', `/search${queryString({ ...query })}`, options),
+    rebuildSearch: ({ signal, timeoutMs } = {}) =>
+      http.json({ method: 'POST', path: '/search/rebuild', body: {}, signal, idleMs: timeoutMs }),
     bulk: (puts, options) => ask('POST', '/mesh/bulk', options, { puts }),
     history: async (entry, page = {}, options) => ask('GET', entryPath(entry, 'history', { ...page }), options),
     conflicts: async (entry, options) =>

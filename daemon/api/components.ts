@@ -11,6 +11,7 @@ import type { EntryStore } from '../../crdt/replica/replica.ts'
 import type { Finding, Mesh } from '../../transports/mesh.ts'
 import type { LoadedConfig } from '../config/index.ts'
 import type { HomeLayout } from '../home.ts'
+import type { Search } from '../search/index.ts'
 import type { Access, Credentials, Right } from './access/index.ts'
 import type { RouteNotes } from './openapi.ts'
 
@@ -21,6 +22,8 @@ export interface ApiComponents {
   /** All that `mesh doctor` shows, the mesh's own findings included. */
   readonly findings: () => Promise<readonly Finding[]>
   readonly credentials: Credentials
+  /** Undefined where search is off. */
+  readonly search?: Search | undefined
   readonly config: LoadedConfig
   readonly log: Logger
 }

@@ -100,6 +100,8 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   NOT_FOUND: 404,
   CURSOR_INVALID: 400,
   SEARCH_UNAVAILABLE: 422,
+  SEARCH_NOT_READY: 503,
+  QUERY_INVALID: 400,
   INTERNAL: 500,
   // Only the client gives these; no answer carries them.
   DAEMON_NOT_RUNNING: 503,

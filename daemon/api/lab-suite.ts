@@ -16,6 +16,7 @@ import { createMesh, type MeshService } from '../../transports/sync/index.ts'
 import { loadConfig } from '../config/index.ts'
 import { type Environment, type HomeLayout, layoutOf } from '../home.ts'
 import { listenAddresses } from '../listen.ts'
+import { createSearch, type Search } from '../search/index.ts'
 import { setUp } from '../setup.ts'
 import { openCredentials } from './access/index.ts'
 import type { ApiInit } from './components.ts'
@@ -41,6 +42,7 @@ export interface Lab {
   readonly api: Api
   readonly store: Replica
   readonly mesh: MeshService
+  readonly search: Search
   readonly findings: Finding[]
   /** Lines of the log, parsed. */
   readonly logged: Record<string, unknown>[]
@@ -102,9 +104,12 @@ export async function openLab(init: LabInit = {}): Promise<Lab> {
   )
   parts.defer(() => mesh.stop())
   await mesh.start()
+  const search = createSearch({ store, log, now: Date.now }, { path: layout.searchPath })
+  parts.defer(() => search.stop())
+  await search.start()
   const another = async () => {
     const credentials = await openCredentials(store.side, { ...layout, tenantRate: loaded.config.api.tenantRate })
-    const components = { store, mesh, credentials, config: loaded, log, findings: async () => findings }
+    const components = { store, mesh, credentials, search, config: loaded, log, findings: async () => findings }
     return createApi(components, {
       layout,
       version: '0.1.0',
@@ -123,6 +128,7 @@ export async function openLab(init: LabInit = {}): Promise<Lab> {
     layout,
     api,
     store,
+    search,
     mesh,
     findings,
     logged,

@@ -9,16 +9,14 @@ export interface RawListQuery {
   readonly limit?: number
   readonly cursor?: string
   readonly updated_since?: number
-  readonly q?: string
 }
 
 /**
  * An empty parameter counts as none.
- * @throws {MeshError} `SCOPE_INVALID`, `CURSOR_INVALID`, `SEARCH_UNAVAILABLE` for `q`
+ * @throws {MeshError} `SCOPE_INVALID`, `CURSOR_INVALID`
  */
 export function parseListQuery(query: RawListQuery): ListOptions {
-  const { scope, prefix, limit, cursor, updated_since: updatedSince, q } = query
-  if (isGiven(q)) throw searchUnavailable('q')
+  const { scope, prefix, limit, cursor, updated_since: updatedSince } = query
   return {
     scopes: isGiven(scope) ? [parseScope(scope)] : undefined,
     prefix: isGiven(prefix) ? prefix : undefined,
@@ -45,10 +43,4 @@ function parseCursor(text: string): Place {
     const hint = 'take it from the Link of the page before, and leave it out for the first page'
     throw new MeshError('CURSOR_INVALID', 'cursor: is none that a list gave', { field: 'cursor', hint, cause })
   }
-}
-
-/** The answer to every search: there is no index yet. */
-export function searchUnavailable(field: string): MeshError {
-  const hint = 'list by scope and prefix, or search the files under <home>/mesh/memory'
-  return new MeshError('SEARCH_UNAVAILABLE', `${field}: this version does not search`, { field, hint })
 }

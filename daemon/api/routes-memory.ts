@@ -4,14 +4,22 @@ import type { MemoryPut } from '../../crdt/replica/replica.ts'
 import { readable, writable } from './access/index.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { etagOf, expectationOf } from './etag.ts'
-import { searchUnavailable } from './list-query.ts'
 import { routes } from './route-schemas.ts'
-import { sendList, sendRow } from './row-stream.ts'
+import { rowOf, runSearch } from './routes-search.ts'
+import { sendJson, sendList, sendRow } from './row-stream.ts'
 import type { PutMemory } from './schemas.ts'
 
 /** Reads and writes of memory. */
-export function addMemoryRoutes(app: ApiApp, { store, mesh }: RouteContext): void {
-  app.get('/mesh/memory', routes.listMemory, (request, reply) => sendList(request, reply, { store, kind: 'memory' }))
+export function addMemoryRoutes(app: ApiApp, context: RouteContext): void {
+  const { store, mesh } = context
+
+  app.get('/mesh/memory', routes.listMemory, async (request, reply) => {
+    const { q, scope, prefix, limit, mode } = request.query
+    if (q === undefined || q === '') return sendList(request, reply, { store, kind: 'memory' })
+    const search = { kind: 'memory', text: q, field: 'q', scope, prefix, limit, mode } as const
+    const { hits } = await runSearch(context, request.access, search)
+    sendJson(reply, JSON.stringify(hits.map(rowOf)))
+  })
 
   app.get('/mesh/memory/:scope/*', routes.getMemory, async ({ params, headers, access }, reply) => {
     const id = memoryId(params)
@@ -34,10 +42,6 @@ export function addMemoryRoutes(app: ApiApp, { store, mesh }: RouteContext): voi
     writable(access, id.scope)
     if (!(await store.remove(id, mesh.nodeId, expectationOf(headers)))) throw noMemory(id)
     return { deleted: true as const, scope: id.scope, key: id.key }
-  })
-
-  app.post('/mesh/query', routes.query, () => {
-    throw searchUnavailable('query')
   })
 }
 

@@ -1,4 +1,5 @@
 import { NODE_SCOPE } from '../../crdt/entry/index.ts'
+import type { Search } from '../search/index.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { routes } from './route-schemas.ts'
 
@@ -6,7 +7,7 @@ const SERVICE = 'openclaw-meshd'
 
 /** The node itself: health, status, configuration, findings. */
 export function addNodeRoutes(app: ApiApp, context: RouteContext): void {
-  const { store, mesh, config, findings, layout, version, startedAt, url } = context
+  const { store, mesh, search, config, findings, layout, version, startedAt, url } = context
 
   app.get('/health', routes.health, async () => ({
     ok: true as const,
@@ -34,6 +35,7 @@ export function addNodeRoutes(app: ApiApp, context: RouteContext): void {
       addresses: mesh.addresses(),
       api: { socket: layout.socketPath, url: url() ?? null, auth: config.config.api.auth },
       home: layout.home,
+      search: search === undefined ? null : searchStatus(search),
       peers: mesh.peers(),
     }
   })
@@ -44,6 +46,11 @@ export function addNodeRoutes(app: ApiApp, context: RouteContext): void {
   })
 
   app.get('/config', routes.config, () => ({ ...config, config: { ...config.config } }))
+}
+
+function searchStatus(search: Search) {
+  const { state, position, entries, bytes } = search.status()
+  return { state, position, entries, bytes }
 }
 
 async function isReadable({ store }: RouteContext): Promise<boolean> {

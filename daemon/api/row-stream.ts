@@ -17,12 +17,17 @@ export const MAX_PAGE_ROWS = 1_000
 /** A page ends when it has this many characters, for it is made before it is sent. */
 const MAX_PAGE_CHARACTERS = 8 * 1024 * 1024
 
+/** Answers with what is JSON already. */
+export function sendJson(reply: FastifyReply, json: string): void {
+  reply.header('content-type', JSON_TYPE).send(json)
+}
+
 /** Answers with one row: it is sent as it is stored, or 304 to a caller who has this version. */
 export function sendRow(headers: IncomingHttpHeaders, reply: FastifyReply, { json, version }: VersionedRow): void {
   reply.header('etag', etagOf(version))
   const { noneMatch } = expectationOf(headers)
   if (noneMatch === '*' || noneMatch?.includes(version)) reply.code(304).send()
-  else reply.header('content-type', JSON_TYPE).send(json)
+  else sendJson(reply, json)
 }
 
 /**

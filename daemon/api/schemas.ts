@@ -88,7 +88,7 @@ export const PutSkillSchema = Type.Object({
 })
 export type PutSkill = Static<typeof PutSkillSchema>
 
-/** `q`, `mode`: a search, which this version answers with 422. `updated_since` is in Unix seconds. */
+/** `updated_since` is in Unix seconds. */
 export const ListQuerySchema = Type.Object({
   scope: OptionalText,
   prefix: OptionalText,
@@ -96,8 +96,54 @@ export const ListQuerySchema = Type.Object({
   cursor: OptionalText,
   updated_since: Type.Optional(Type.Number({ minimum: 0 })),
   etags: Type.Optional(Type.Boolean()),
-  q: OptionalText,
 })
+
+/** With `q` it is a search: `fts` unless `mode` says otherwise. */
+export const ListMemoryQuerySchema = Type.Object({ ...ListQuerySchema.properties, q: OptionalText, mode: OptionalText })
+
+const KindSchema = Type.Union([Type.Literal('memory'), Type.Literal('skill')])
+
+/** As earlier tools ask; `q` is `query` by its other name. */
+export const QueryBodySchema = Type.Object({
+  query: OptionalText,
+  q: OptionalText,
+  scope: OptionalText,
+  prefix: OptionalText,
+  limit: Type.Optional(Type.Integer({ minimum: 1 })),
+  mode: OptionalText,
+})
+export const SearchRowSchema = Type.Object({ scope: Type.String(), key: Type.String(), snippet: Type.String() })
+export type SearchRow = Static<typeof SearchRowSchema>
+
+export const SearchQuerySchema = Type.Object({
+  q: Type.String(),
+  kind: Type.Optional(KindSchema),
+  scope: OptionalText,
+  prefix: OptionalText,
+  limit: Type.Optional(Type.Integer({ minimum: 1 })),
+})
+
+/**
+ * The best first. `marks` are where the words stand in the snippet: pairs of beginning and end, in UTF-16 code units.
+ * `complete` is false while the index is being made.
+ */
+export const SearchAnswerSchema = Type.Object({
+  results: Type.Array(
+    Type.Object({
+      kind: KindSchema,
+      scope: Type.String(),
+      key: Type.String(),
+      snippet: Type.String(),
+      marks: Type.Array(Type.Array(Type.Integer())),
+      score: Type.Number(),
+    }),
+  ),
+  complete: Type.Boolean(),
+})
+export type SearchAnswer = Static<typeof SearchAnswerSchema>
+
+export const RebuiltSearchSchema = Type.Object({ entries: Count })
+export type RebuiltSearch = Static<typeof RebuiltSearchSchema>
 
 export const SkillQuerySchema = Type.Object({ scope: OptionalText })
 
@@ -277,6 +323,11 @@ export const StatusSchema = Type.Object({
   addresses: Type.Array(Type.String()),
   api: Type.Object({ socket: Type.String(), url: NullableText, auth: Type.Boolean() }),
   home: Type.String(),
+  /** How far the search index is; null where search is off. */
+  search: Type.Union([
+    Type.Object({ state: Type.String(), position: Count, entries: Count, bytes: Count }),
+    Type.Null(),
+  ]),
   peers: Type.Array(PeerSchema),
 })
 export type Status = Static<typeof StatusSchema>

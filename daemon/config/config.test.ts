@@ -29,6 +29,7 @@ test('without a file and variables everything has its default', async () => {
     p2p: { host: ['0.0.0.0', '::'], port: 4079, announce: [] },
     sync: { intervalSeconds: 60 },
     secrets: { guard: true, allow: [] },
+    search: { enabled: true },
     files: { enabled: true, memoryJson: true, flatSkills: false },
   })
   expect(new Set(Object.values(sources))).toEqual(new Set(['default']))
@@ -71,6 +72,7 @@ test('every key has its variable by one rule, and a value of its kind in it is t
     ['sync.intervalSeconds', 'MESH_SYNC_INTERVAL_SECONDS'],
     ['secrets.guard', 'MESH_SECRETS_GUARD'],
     ['secrets.allow', 'MESH_SECRETS_ALLOW'],
+    ['search.enabled', 'MESH_SEARCH_ENABLED'],
     ['files.enabled', 'MESH_FILES_ENABLED'],
     ['files.memoryJson', 'MESH_FILES_MEMORY_JSON'],
     ['files.flatSkills', 'MESH_FILES_FLAT_SKILLS'],

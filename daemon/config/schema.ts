@@ -35,6 +35,7 @@ export interface Config {
     /** Fingerprints of what was taken for a secret and is none. */
     readonly allow: readonly string[]
   }
+  readonly search: { readonly enabled: boolean }
   /** The view that agents read. */
   readonly files: {
     readonly enabled: boolean
@@ -127,6 +128,7 @@ const ConfigSchema = Type.Object({
       description: 'a list of at most 1000 fingerprints of 20 hex digits, as a refusal names them',
     }),
   }),
+  search: Type.Object({ enabled: flag(true) }),
   files: Type.Object({ enabled: flag(true), memoryJson: flag(true), flatSkills: flag(false) }),
 })
 
