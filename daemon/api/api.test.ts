@@ -267,7 +267,7 @@ describe.each([
       expect((await send(path)).json).toMatchObject({ code })
     }
     expect((await send('/mesh/query', post({}))).json).toMatchObject({ code: 'REQUEST_INVALID', field: 'query' })
-    await send('/mesh/skills/quokka?' + only, { method: 'DELETE' })
+    await send(`/mesh/skills/quokka?${only}`, { method: 'DELETE' })
     await send(`/mesh/memory/${scope}/report`, { method: 'DELETE' })
     await lab.search.caughtUp(lab.store.position)
     expect((await send(`/search?q=quokka&${only}`)).json).toEqual({ results: [], complete: true })
