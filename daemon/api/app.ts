@@ -2,11 +2,13 @@ import fastify, { type FastifyBaseLogger, type FastifyReply, LogController } fro
 import { MeshError } from '../../crdt/errors.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { etagOf } from './etag.ts'
+import type { EventHub } from './events/index.ts'
 import { describeError } from './http-errors.ts'
 import { type DescribedRoute, describedRoute, openApiDocument } from './openapi.ts'
 import { addBulkRoute } from './routes-bulk.ts'
 import { addDocsRoutes } from './routes-docs.ts'
 import { addEntryRoutes } from './routes-entries.ts'
+import { addEventRoutes } from './routes-events.ts'
 import { addImportRoute } from './routes-import.ts'
 import { addKeyRoutes } from './routes-keys.ts'
 import { addMemoryRoutes } from './routes-memory.ts'
@@ -24,7 +26,7 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 const MAX_PARAMETER_CHARACTERS = 16 * 1024
 
 /** All routes with parsing, validation and error answers; it listens nowhere by itself. */
-export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp {
+export function createApp(context: RouteContext, hub: EventHub, log: FastifyBaseLogger): ApiApp {
   const app: ApiApp = fastify({
     // Requests share the API's logger: a child of its own for each would cost as much as reading a row.
     childLoggerFactory: () => log,
@@ -61,6 +63,7 @@ export function createApp(context: RouteContext, log: FastifyBaseLogger): ApiApp
   addNodeRoutes(app, context)
   addMemoryRoutes(app, context)
   addSearchRoutes(app, context)
+  addEventRoutes(app, context, hub)
   addSkillRoutes(app, context)
   addEntryRoutes(app, context)
   addBulkRoute(app, context)

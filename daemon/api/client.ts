@@ -2,6 +2,7 @@
  * The typed client of the store API, and all that a program above the daemon may import of it. It needs nothing but
  * Node: no dependency is loaded.
  */
+import { setTimeout } from 'node:timers/promises'
 import { type Environment, layoutOf, resolveHome } from '../home.ts'
 import { ApiError } from './client-errors.ts'
 import { type Call, chooseTarget, HttpCaller } from './client-http.ts'
@@ -16,6 +17,7 @@ import type {
   DeletedMemory,
   DeletedSkill,
   Doctor,
+  EventData,
   Health,
   History,
   ImportBatch,
@@ -89,6 +91,22 @@ export interface EntryRef {
   readonly key: string
 }
 
+/** What is watched; everything from now on where nothing is said. */
+export interface WatchQuery {
+  readonly kind?: 'memory' | 'skill' | undefined
+  readonly scope?: string | undefined
+  readonly prefix?: string | undefined
+  /** A feed position: what was committed after it comes first. */
+  readonly since?: number | undefined
+  /** The id of the last event that was read, to go on behind it. */
+  readonly lastEventId?: string | undefined
+}
+
+/** `ready` comes first, unless it is `reset`. */
+export type MeshEvent =
+  | { readonly type: 'ready' | 'reset'; readonly id: string; readonly position: number }
+  | ({ readonly type: 'put' | 'delete' | 'expire'; readonly id: string } & EventData)
+
 /** What is searched for: all these words, `"phrases"`, `beginnings*`, none of `-these`. */
 export interface SearchInit {
   readonly q: string
@@ -139,6 +157,11 @@ export interface MeshClient {
 
   /** Finds words in keys, names, values and skills, the best first. A commit is found a moment after it. */
   search(query: SearchInit, options?: CallOptions): Promise<SearchAnswer>
+  /**
+   * What is committed, as it is committed, for as long as it is read. Where the connection breaks it goes on by itself
+   * from the last event. A `reset` says that events are missing: whoever keeps rows lists them anew.
+   */
+  watch(query?: WatchQuery, options?: CallOptions): AsyncIterable<MeshEvent>
   /** Throws the search index away and makes it anew. */
   rebuildSearch(options?: CallOptions): Promise<RebuiltSearch>
 
@@ -184,6 +207,11 @@ export interface MeshClient {
 
 /** A daemon that says nothing for this long is not well. */
 const DEFAULT_TIMEOUT_MS = 30_000
+/** The daemon says something to watchers four times as often. */
+const WATCH_TIMEOUT_MS = 60_000
+/** Waits before a broken watch is gone on with, doubled each time. */
+const FIRST_RETRY_MS = 250
+const LONGEST_RETRY_MS = 10_000
 const NDJSON = 'application/x-ndjson'
 
 /** Makes a client; nothing is asked of the daemon yet. @throws {ApiError} `REQUEST_INVALID` for a malformed `url` or `token` */
@@ -218,6 +246,33 @@ export function createClient(init: ClientInit = {}): MeshClient {
     // The daemon writes the array's brackets and each row on lines of their own.
     for await (const line of http.lines(await http.open(call), call)) {
       if (line !== '[' && line !== ']') yield parseLine<T>(line.endsWith(',') ? line.slice(0, -1) : line)
+    }
+  }
+
+  async function* watch({ lastEventId, ...query }: WatchQuery = {}, options: CallOptions = {}) {
+    let last = lastEventId
+    for (let wait = FIRST_RETRY_MS, connected = false; ; ) {
+      const call: Call = {
+        method: 'GET',
+        path: `/events${queryString({ ...query })}`,
+        accept: 'text/event-stream',
+        headers: last === undefined ? undefined : { 'last-event-id': last },
+        signal: options.signal,
+        idleMs: options.timeoutMs ?? WATCH_TIMEOUT_MS,
+      }
+      try {
+        for await (const event of eventsIn(http.lines(await http.open(call), call))) {
+          connected = true
+          wait = FIRST_RETRY_MS
+          last = event.id
+          yield event
+        }
+      } catch (error) {
+        // What was refused from the start would be so again.
+        if (!connected || !(error instanceof ApiError) || !isPassing(error)) throw error
+      }
+      await setTimeout(wait, undefined, { signal: options.signal }).catch(() => options.signal?.throwIfAborted())
+      wait = Math.min(2 * wait, LONGEST_RETRY_MS)
     }
   }
 
@@ -266,6 +321,7 @@ export function createClient(init: ClientInit = {}): MeshClient {
     search: async (query, options) => ask('GET', `/search${queryString({ ...query })}`, options),
     rebuildSearch: ({ signal, timeoutMs } = {}) =>
       http.json({ method: 'POST', path: '/search/rebuild', body: {}, signal, idleMs: timeoutMs }),
+    watch,
     bulk: (puts, options) => ask('POST', '/mesh/bulk', options, { puts }),
     history: async (entry, page = {}, options) => ask('GET', entryPath(entry, 'history', { ...page }), options),
     conflicts: async (entry, options) =>
@@ -286,6 +342,28 @@ export function createClient(init: ClientInit = {}): MeshClient {
     config: (options) => ask('GET', '/config', options),
     close: () => http.close(),
   }
+}
+
+/** Events of a stream, as its lines have them (the WHATWG's text/event-stream). */
+async function* eventsIn(lines: AsyncIterable<string>): AsyncGenerator<MeshEvent> {
+  let fields: Record<string, string> = {}
+  for await (const line of lines) {
+    if (line !== '') {
+      const [, name = '', value = ''] = /^([a-z]*): ?(.*)$/s.exec(line) ?? []
+      fields[name] = value
+    } else {
+      const { id, event, data } = fields
+      fields = {}
+      if (id !== undefined && event !== undefined && data !== undefined) {
+        yield { type: event, id, ...parseLine<object>(data) } as MeshEvent
+      }
+    }
+  }
+}
+
+/** Whether it is worth trying again: the daemon was stopped, or is not there yet. */
+function isPassing({ code, status }: ApiError): boolean {
+  return status >= 500 || ['DAEMON_NOT_RUNNING', 'ANSWER_INVALID', 'TIMED_OUT', 'TOO_MANY_WATCHERS'].includes(code)
 }
 
 /** One line of long work: any number of `progress`, then exactly one of the others. */

@@ -7,7 +7,7 @@ import type {
   RawServerDefault,
 } from 'fastify'
 import type { Logger } from 'pino'
-import type { EntryStore } from '../../crdt/replica/replica.ts'
+import type { EntryStore, Replica } from '../../crdt/replica/replica.ts'
 import type { Finding, Mesh } from '../../transports/mesh.ts'
 import type { LoadedConfig } from '../config/index.ts'
 import type { HomeLayout } from '../home.ts'
@@ -17,7 +17,7 @@ import type { RouteNotes } from './openapi.ts'
 
 /** What the store API reads, writes and steers. It owns none of these: it neither opens nor closes them. */
 export interface ApiComponents {
-  readonly store: EntryStore
+  readonly store: EntryStore & Pick<Replica, 'databaseId'>
   readonly mesh: Mesh
   /** All that `mesh doctor` shows, the mesh's own findings included. */
   readonly findings: () => Promise<readonly Finding[]>
@@ -51,6 +51,11 @@ export interface ApiLimits {
   readonly keepAliveMs: number
   /** How long a caller may leave an answer unread. A person reads through a pager. */
   readonly unreadMs: number
+  /** Watchers of events at once, and of one key. They are not counted as requests. */
+  readonly maxWatchers: number
+  readonly maxWatchersOfKey: number
+  /** How often watchers hear something while nothing happens. */
+  readonly heartbeatMs: number
   /** How long `stop` waits for requests that are being served. */
   readonly drainMs: number
 }
@@ -63,6 +68,11 @@ export const DEFAULT_LIMITS: ApiLimits = {
   headersMs: 10_000,
   requestMs: 60_000,
   keepAliveMs: 10_000,
+  // Half of the connections, so that they keep nobody out.
+  maxWatchers: 128,
+  maxWatchersOfKey: 32,
+  // Proxies cut what is silent for a minute, or half of one.
+  heartbeatMs: 15_000,
   unreadMs: 600_000,
   // Whoever stops a service waits; what is acknowledged is durable already.
   drainMs: 1_500,

@@ -1,8 +1,10 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LONG } from '../../test/support/long.ts'
 import { createClient, type MeshClient } from './client.ts'
-import { type Lab, openLab } from './lab-suite.ts'
+import { type Lab, openLab, type RawCall } from './lab-suite.ts'
 import { type Operation, operationsOf, requestOf, requestsOf } from './openapi-suite.ts'
 
 let lab: Lab
@@ -19,6 +21,25 @@ afterAll(async () => {
   client.close()
   await lab.close()
 })
+
+/**
+ * Sends over TCP. Of events, which do not end by themselves, what comes at once is taken for the answer.
+ */
+async function send(path: string, call: RawCall): Promise<{ status: number; text: string; json: unknown }> {
+  if (!/^\/events(\?|$)/.test(path)) return lab.tcp(path, call)
+  const { method = 'GET', headers = {} } = call
+  const asked = request({ host: '127.0.0.1', port: lab.port, path, method, headers, agent: false })
+  asked.on('error', () => {})
+  asked.end()
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  const status = response.statusCode ?? 0
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) {
+    text += chunk
+    if (status === 200) break
+  }
+  return { status, text, json: status === 200 ? undefined : JSON.parse(text) }
+}
 
 describe('the description of the API', () => {
   test('is OpenAPI 3.1, open to all, and has every call once', async () => {
@@ -50,7 +71,7 @@ describe('the description of the API', () => {
     for (const operation of operations) {
       const values = Object.fromEntries(operation.parameters.map(({ name }) => [name, 'x']))
       const { path, call } = requestOf(operation, values, operation.body && {})
-      const { status } = await lab.tcp(path, call)
+      const { status } = await send(path, call)
       expect([operation.path, status]).toEqual([operation.path, operation.security.length === 0 ? 200 : 401])
     }
   })
@@ -100,7 +121,7 @@ describe('a tenant', () => {
               puts,
             }
             const { path, call } = requestOf(operation, values, body)
-            const answer = await lab.tcp(path, {
+            const answer = await send(path, {
               ...call,
               headers: { ...call.headers, authorization: `Bearer ${key}` },
             })
@@ -121,6 +142,21 @@ describe('a tenant', () => {
     }
     const changed = await Array.fromAsync(lab.store.feed(before))
     expect(changed.filter(({ id }) => !['tenant:acme'].includes(id.scope)).map(({ id }) => id)).toEqual([])
+  })
+
+  test('watches what is its own', async () => {
+    const { key } = await client.createKey({ name: 'acme-3', tenant: 'acme' })
+    const own = createClient({ home: lab.layout.home, url: lab.url, token: key })
+    await client.putMemory({ scope: 'mesh', key: `${MARK}-last`, value: MARK })
+    await own.putMemory({ scope: 'tenant:acme', key: 'last', value: 1 })
+    const heard: string[] = []
+    for await (const event of own.watch({ since: 0 })) {
+      heard.push(JSON.stringify(event))
+      if ('key' in event && event.key === 'last') break
+    }
+    own.close()
+    expect(heard.length).toBeGreaterThan(1)
+    expect(heard.join()).not.toContain(MARK)
   })
 
   test('lists what is its own', async () => {
@@ -147,7 +183,7 @@ describe('S-16, S-21, S-22, S-23: whatever is sent', () => {
       await fc.assert(
         fc.asyncProperty(request, async ({ path, call }) => {
           const headers = { ...call.headers, ...bearer }
-          const answer = await lab.tcp(path, { ...call, headers })
+          const answer = await send(path, { ...call, headers })
           statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
           expect(answer.status, answer.text).toBeLessThan(500)
           if (answer.status < 400) return

@@ -94,6 +94,7 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   KEY_REFUSED: 400,
   KEY_NAME_TAKEN: 409,
   TOO_MANY_REQUESTS: 429,
+  TOO_MANY_WATCHERS: 429,
   BODY_TOO_LARGE: 413,
   JSON_INVALID: 400,
   ROUTE_UNKNOWN: 404,
@@ -108,6 +109,13 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   DAEMON_FORBIDDEN: 503,
   TIMED_OUT: 504,
   ANSWER_INVALID: 502,
+}
+
+/** When to try again where it cannot be known better, in seconds. */
+const RETRY_AFTER_S: Readonly<Record<string, number>> = {
+  TOO_MANY_REQUESTS: 1,
+  TOO_MANY_WATCHERS: 5,
+  SEARCH_NOT_READY: 1,
 }
 
 /** An error as it is answered. `unexpected` ones, trouble of this node's own, are logged with their cause. */
@@ -134,7 +142,7 @@ export function describeError(error: unknown): AnsweredError {
   const current = known instanceof VersionMismatch ? known.current : undefined
   const answer = problemOf(known, status)
   if (known instanceof VersionMismatch) answer.current = current === undefined ? null : JSON.parse(current.json)
-  const retryAfter = known instanceof RateLimited ? known.retryAfter : undefined
+  const retryAfter = known instanceof RateLimited ? known.retryAfter : RETRY_AFTER_S[known.code]
   return { status, answer, unexpected: status === 500 || status === 507, current, retryAfter }
 }
 

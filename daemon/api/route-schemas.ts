@@ -14,6 +14,8 @@ import {
   DeletedSkillSchema,
   DoctorSchema,
   ErrorSchema,
+  EventSchema,
+  EventsQuerySchema,
   HealthSchema,
   HistoryQuerySchema,
   HistorySchema,
@@ -125,6 +127,16 @@ export const routes = {
     response: answers(Type.Array(SearchRowSchema)),
   }),
   search: route('read', 'Search', { querystring: SearchQuerySchema, response: answers(SearchAnswerSchema) }),
+  events: route(
+    'read',
+    'What is committed, as it is committed',
+    { querystring: EventsQuerySchema, response: failures },
+    {
+      answer: EventSchema,
+      answerType: 'text/event-stream',
+      description: 'Server-sent events: put, delete, expire; ready or reset comes first. Last-Event-ID goes on.',
+    },
+  ),
   rebuildSearch: route('operate', 'Make the search index anew', { response: answers(RebuiltSearchSchema) }),
   listSkills: route(
     'read',

@@ -147,6 +147,25 @@ export type RebuiltSearch = Static<typeof RebuiltSearchSchema>
 
 export const SkillQuerySchema = Type.Object({ scope: OptionalText })
 
+/** `since` is a feed position: what was committed after it. From now on where neither it nor `Last-Event-ID` is there. */
+export const EventsQuerySchema = Type.Object({
+  since: Type.Optional(Type.Integer({ minimum: 0 })),
+  kind: Type.Optional(KindSchema),
+  scope: OptionalText,
+  prefix: OptionalText,
+})
+
+/** What an event tells; `row` is the entry as it is now, null for a delete and what has expired. */
+export const EventSchema = Type.Object({
+  seq: Type.Integer(),
+  kind: KindSchema,
+  scope: Type.String(),
+  key: Type.String(),
+  etag: NullableText,
+  row: Type.Union([AnyRow, Type.Null()]),
+})
+export type EventData = Static<typeof EventSchema>
+
 /** `before` is the hash of a change: only what comes before it is given. */
 export const HistoryQuerySchema = Type.Object({
   scope: OptionalText,

@@ -4,6 +4,7 @@ import { MeshError } from '../../crdt/errors.ts'
 import { requireRight } from './access/index.ts'
 import { createApp } from './app.ts'
 import { type ApiComponents, type ApiInit, type ApiLimits, DEFAULT_LIMITS } from './components.ts'
+import { EventHub } from './events/index.ts'
 import { createGuard } from './guard.ts'
 import { createBoundedServer, listenOnSocket, listenOnTcp } from './listeners.ts'
 
@@ -36,7 +37,8 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   const url = () =>
     boundPort === undefined ? undefined : `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`
   const guard = createGuard(components.credentials, { host, port: () => boundPort, auth, allowedHosts })
-  const app = createApp({ ...components, ...init, url, stopping: stopping.signal }, log)
+  const hub = new EventHub(components.store, limits)
+  const app = createApp({ ...components, ...init, url, stopping: stopping.signal }, hub, log)
 
   app.decorateRequest('access')
   // Hooks and parsers of this API wait for nothing, so they are no async functions: each would cost a turn of the queue.
@@ -46,8 +48,9 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
     // What is no call at all is said by its own answer.
     if (!request.is404) requireRight(request.access, request.routeOptions.config.right ?? 'operate')
     if (stopping.signal.aborted) throw new MeshError('STOPPING', 'the daemon is stopping', { hint: 'try again soon' })
+    // Watchers have a bound of their own.
+    if (request.routeOptions.url === '/events') return done()
     if (serving.size >= limits.maxRequests) {
-      reply.header('retry-after', '1')
       throw new MeshError('TOO_MANY_REQUESTS', `more than ${limits.maxRequests} requests at once`, {
         hint: 'send fewer at once',
       })
@@ -94,6 +97,7 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
     closeIdle()
     await drained
     boundPort = undefined
+    hub.close()
     await app.close()
   }
 

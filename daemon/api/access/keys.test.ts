@@ -94,6 +94,7 @@ describe('a key', () => {
     [{ name: '' }, 'KEY_REFUSED', 'name'],
     [{ name: 'a b', read: ['mesh'] }, 'KEY_REFUSED', 'name'],
     [{ name: 'x'.repeat(65), read: ['mesh'] }, 'KEY_REFUSED', 'name'],
+    [{ name: 'operator', read: ['mesh'] }, 'KEY_REFUSED', 'name'],
     [{ name: 'ok' }, 'KEY_REFUSED', 'read'],
     [{ name: 'ok', read: [] }, 'KEY_REFUSED', 'read'],
     [{ name: 'ok', read: ['nowhere'] }, 'SCOPE_INVALID', 'read[0]'],

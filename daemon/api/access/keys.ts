@@ -14,6 +14,8 @@ const MAX_PATTERNS = 64
 /** Most requests a minute that a limit may allow. */
 const MAX_RATE = 1_000_000
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/
+/** Callers that are no keys. */
+const RESERVED: ReadonlySet<string> = new Set(['operator', 'agent', 'anybody'])
 /** `mk_`, an id of 8 characters that may be shown, `_`, and 32 secret bytes as base64url. */
 const KEY = /^mk_([a-z2-7]{8})_([\w-]{43})$/
 const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz234567'
@@ -100,6 +102,7 @@ export class ApiKeys {
       const what = '1 to 64 letters, digits, ".", "_" or "-", with a letter or digit at both ends'
       throw refused('name', `is not ${what}`)
     }
+    if (RESERVED.has(name)) throw refused('name', `${name} is what the log calls somebody else`)
     if (this.list().some((other) => other.name === name)) {
       const hint = 'give it another name, or revoke that one first'
       throw new MeshError('KEY_NAME_TAKEN', `name: there is a key ${name} already`, { field: 'name', hint })
