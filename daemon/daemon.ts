@@ -82,10 +82,7 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
         { path: layout.searchPath },
       )
     : undefined
-  if (search !== undefined) {
-    parts.defer(() => search.stop())
-    await search.start()
-  }
+  if (search !== undefined) parts.defer(() => search.stop())
 
   const watch = await watchDatabase({ store: replica, log }, layout.databasePath)
   parts.defer(() => watch.stop())
@@ -105,7 +102,8 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
   )
   parts.defer(() => api.stop())
   await api.start()
-  // Last, though it is stopped before the replica: a start that fails writes no files, and nobody waits for them.
+  // Last, though they are stopped before the replica: a start that fails writes no files, and nobody waits for them.
+  await search?.start()
   await files?.start()
 
   const running = parts.move()
