@@ -144,7 +144,7 @@ describe.each([
     ['PUT', '/mesh/memory', { scope: 'mesh', key: 'k' }, 'value'],
     ['PUT', '/mesh/memory', { scope: 'mesh', key: 5, value: 1 }, 'key'],
     ['PUT', '/mesh/memory', { scope: 'mesh', key: 'k', value: 1, node_id: 7 }, 'node_id'],
-    ['PUT', '/mesh/memory', { scope: 'mesh', key: 'k', value: 1, node_id: '' }, 'node_id'],
+    ['PUT', '/mesh/memory', { scope: 'mesh', key: 'k', value: 1, node_id: '\u0000' }, 'node_id'],
     ['PUT', '/mesh/memory', { scope: 'nowhere', key: 'k', value: 1 }, 'scope'],
     ['PUT', '/mesh/memory', { scope: 'mesh', key: '', value: 1 }, 'key'],
     ['PUT', '/mesh/memory', { scope: 'mesh', key: 'a\0b', value: 1 }, 'key'],

@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import fastify, { type FastifyBaseLogger, type FastifyReply, LogController } from 'fastify'
 import { MeshError } from '../../crdt/errors.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { etagOf } from './etag.ts'
 import type { EventHub } from './events/index.ts'
 import { describeError } from './http-errors.ts'
+import type { Metrics } from './metrics.ts'
 import { type DescribedRoute, describedRoute, openApiDocument } from './openapi.ts'
 import { addBulkRoute } from './routes-bulk.ts'
 import { addDocsRoutes } from './routes-docs.ts'
@@ -13,6 +16,7 @@ import { addImportRoute } from './routes-import.ts'
 import { addKeyRoutes } from './routes-keys.ts'
 import { addMemoryRoutes } from './routes-memory.ts'
 import { addMeshRoutes } from './routes-mesh.ts'
+import { addMetricsRoute } from './routes-metrics.ts'
 import { addNodeRoutes } from './routes-node.ts'
 import { addSearchRoutes } from './routes-search.ts'
 import { addSkillRoutes } from './routes-skills.ts'
@@ -25,13 +29,28 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 /** Longest path parameter that is looked at, in characters: the parsers say what is too long, not the router. */
 const MAX_PARAMETER_CHARACTERS = 16 * 1024
 
+/** The caller's own id where it is harmless in a log, else one that no other request of this process has. */
+function requestIds(): (request: IncomingMessage) => string {
+  const boot = randomBytes(4).toString('hex')
+  let count = 0
+  return ({ headers }) => {
+    const given = headers['x-request-id']
+    return typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : `${boot}-${++count}`
+  }
+}
+
 /** All routes with parsing, validation and error answers; it listens nowhere by itself. */
-export function createApp(context: RouteContext, hub: EventHub, log: FastifyBaseLogger): ApiApp {
+export function createApp(
+  context: RouteContext,
+  { hub, metrics }: { readonly hub: EventHub; readonly metrics: Metrics },
+  log: FastifyBaseLogger,
+): ApiApp {
   const app: ApiApp = fastify({
     // Requests share the API's logger: a child of its own for each would cost as much as reading a row.
     childLoggerFactory: () => log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
+    genReqId: requestIds(),
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
     frameworkErrors: (error, _request, reply) => {
@@ -47,8 +66,10 @@ export function createApp(context: RouteContext, hub: EventHub, log: FastifyBase
   )
   app.setErrorHandler((error, request, reply) => {
     const { status, answer, unexpected, current, retryAfter } = describeError(error)
-    const place = { method: request.method, route: request.routeOptions.url }
-    if (unexpected) request.log.error({ err: error, ...place }, 'request failed')
+    metrics.failed(answer.code)
+    const place = { requestId: request.id, method: request.method, route: request.routeOptions.url }
+    // A caller that breaks off a list ends it: that is no fault.
+    if (unexpected && !reply.raw.destroyed) request.log.error({ err: error, ...place }, 'request failed')
     if (status === 401) reply.header('www-authenticate', 'Bearer')
     if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
     if (current !== undefined) reply.header('etag', etagOf(current.version))
@@ -70,6 +91,7 @@ export function createApp(context: RouteContext, hub: EventHub, log: FastifyBase
   addImportRoute(app, context)
   addMeshRoutes(app, context)
   addKeyRoutes(app, context)
+  addMetricsRoute(app, metrics)
   addDocsRoutes(app, () => openApiDocument(described, context.version))
   return app
 }

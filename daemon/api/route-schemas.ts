@@ -214,6 +214,7 @@ export const routes = {
   revokeKey: route('operate', 'End a key', { params: KeyParams, response: answers(ApiKeySchema) }),
   rotateToken: route('operate', 'Replace a token', { body: RotateTokenSchema, response: answers(RotatedTokenSchema) }),
   config: route('operate', 'The configuration in force', { response: answers(ConfigViewSchema) }),
+  metrics: route('inspect', 'What is counted, for Prometheus', {}, { answer: Type.String(), answerType: 'text/plain' }),
   openApi: route('public', 'This description', {}, { answer: Type.Object({}) }),
   docs: route('public', 'This description, to be read', {}, { answer: Type.String(), answerType: 'text/html' }),
 } as const

@@ -59,7 +59,8 @@ export function memoryPutOf(body: PutMemory, self: string, at?: string): MemoryP
     scope: parseScope(body.scope, field('scope')),
     key: parseMemoryKey(body.key, field('key')),
     value: body.value,
-    nodeId: body.node_id === undefined ? self : parseNodeId(body.node_id, field('node_id')),
+    // A script whose node has no name sends an empty one.
+    nodeId: body.node_id ? parseNodeId(body.node_id, field('node_id')) : self,
     expiresAt: body.expires_at,
   }
 }

@@ -57,7 +57,7 @@ export function skillPutOf(body: PutSkill, self: string, at?: string): SkillPut 
   return {
     scope: scopeOf(body.scope, field('scope')),
     name: parseSkillName(body.name, field('name')),
-    nodeId: body.source_node === undefined ? self : parseNodeId(body.source_node, field('source_node')),
+    nodeId: body.source_node ? parseNodeId(body.source_node, field('source_node')) : self,
     content: body.content ?? undefined,
     path: body.path ?? undefined,
     expiresAt: body.expires_at,

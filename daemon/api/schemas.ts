@@ -65,14 +65,14 @@ export type DeletedSkill = Static<typeof DeletedSkillSchema>
 // Writes. Fields beyond these are ignored, for older tools send some.
 
 /**
- * `node_id` is whom the row names as its author; this node where it is absent. From `expires_at` on (Unix seconds) each
+ * `node_id` is whom the row names as its author; this node where it is absent, null or empty. From `expires_at` on (Unix seconds) each
  * node hides the entry; it stays where that is absent.
  */
 export const PutMemorySchema = Type.Object({
   scope: Type.String(),
   key: Type.String(),
   value: Json,
-  node_id: OptionalText,
+  node_id: Type.Optional(NullableText),
   expires_at: OptionalTime,
 })
 export type PutMemory = Static<typeof PutMemorySchema>
@@ -80,7 +80,7 @@ export type PutMemory = Static<typeof PutMemorySchema>
 /** At least one of `content` and `path` is text; null counts as absent. `scope` is `mesh` where it is absent. */
 export const PutSkillSchema = Type.Object({
   name: Type.String(),
-  source_node: OptionalText,
+  source_node: Type.Optional(NullableText),
   content: Type.Optional(NullableText),
   path: Type.Optional(NullableText),
   scope: OptionalText,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { FastifyRequest } from 'fastify'
 import { MeshError } from '../../crdt/errors.ts'
 import { requireRight } from './access/index.ts'
 import { createApp } from './app.ts'
@@ -7,6 +8,7 @@ import { type ApiComponents, type ApiInit, type ApiLimits, DEFAULT_LIMITS } from
 import { EventHub } from './events/index.ts'
 import { createGuard } from './guard.ts'
 import { createBoundedServer, listenOnSocket, listenOnTcp } from './listeners.ts'
+import { Metrics } from './metrics.ts'
 
 /** The store API on a unix socket and, where the config says so, on TCP. */
 export interface Api {
@@ -32,18 +34,22 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   let boundPort: number | undefined
   let listening = false
   const serving = new Set<ServerResponse>()
+  const begun = new WeakMap<ServerResponse, { readonly request: FastifyRequest; readonly at: number }>()
   let stopped: Promise<void> | undefined
 
   const url = () =>
     boundPort === undefined ? undefined : `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`
   const guard = createGuard(components.credentials, { host, port: () => boundPort, auth, allowedHosts })
   const hub = new EventHub(components.store, limits)
-  const app = createApp({ ...components, ...init, url, stopping: stopping.signal }, hub, log)
+  const metrics = new Metrics({ ...components, search: components.search, hub })
+  const app = createApp({ ...components, ...init, url, stopping: stopping.signal }, { hub, metrics }, log)
 
   app.decorateRequest('access')
   // Hooks and parsers of this API wait for nothing, so they are no async functions: each would cost a turn of the queue.
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+    reply.header('x-request-id', request.id)
+    begun.set(reply.raw, { request, at: performance.now() })
     request.access = guard(request.raw, localSockets.has(request.raw.socket))
     // What is no call at all is said by its own answer.
     if (!request.is404) requireRight(request.access, request.routeOptions.config.right ?? 'operate')
@@ -66,7 +72,18 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   }
   const onAnswered = (response: ServerResponse) => {
     serving.delete(response)
+    const served = begun.get(response)
+    if (served !== undefined) count(served, response.statusCode)
     if (stopping.signal.aborted) setImmediate(closeIdle)
+  }
+  const count = ({ request, at }: { request: FastifyRequest; at: number }, status: number) => {
+    const ms = performance.now() - at
+    // What is no call has no route: whatever was asked for would be a label of its own.
+    const route = `${request.method} ${request.routeOptions.url ?? 'unknown'}`
+    // How long somebody watched says nothing of this node.
+    if (request.routeOptions.url !== '/events') metrics.answered(route, status, ms / 1000)
+    if (!log.isLevelEnabled('debug')) return
+    log.debug({ requestId: request.id, route, status, ms, caller: request.access?.name }, 'answered')
   }
   const local = createBoundedServer(route, limits, { onError, onAnswered })
   const remote = createBoundedServer(route, limits, { onError, onAnswered })

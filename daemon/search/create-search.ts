@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { MeshError } from '../../crdt/errors.ts'
 import { answer, checkLimit } from './answer.ts'
 import { bootId } from './boot-id.ts'
@@ -9,6 +10,8 @@ import { parseQuery } from './query.ts'
 import { DEFAULT_TIMING, type Search, type SearchComponents, type SearchInit, type SearchResult } from './search.ts'
 import { createWaiters } from './waiters.ts'
 
+/** How long a query waits for the first entries of an index that is being made: after a first start, moments. */
+const FIRST_ENTRIES_MS = 2_000
 /** Queries that wait for the index at once; each takes some milliseconds. */
 const MAX_WAITING = 100
 
@@ -20,6 +23,8 @@ export function createSearch({ store, log, now }: SearchComponents, init: Search
   const stopping = new AbortController()
   /** Resolves when it is known whether there is an index to ask. */
   const opened = Promise.withResolvers<void>()
+  /** Resolves when there is something to be found, or nothing that could be. */
+  const anything = Promise.withResolvers<void>()
   const caughtUp = createWaiters()
   const rebuilt = createWaiters()
   let loop: Promise<void> | undefined
@@ -53,6 +58,7 @@ export function createSearch({ store, log, now }: SearchComponents, init: Search
     })
     granted = asked
     state = found
+    if (!isEmpty()) anything.resolve()
     if (renewed === 'damaged') findings.damaged()
     if (isUnusable(found)) {
       wishes++
@@ -84,11 +90,13 @@ export function createSearch({ store, log, now }: SearchComponents, init: Search
     try {
       const filled = await fill(components, (reached) => {
         state = reached
+        if (!isEmpty()) anything.resolve()
         progress = { done: reached.entries, total: Math.max(reached.entries, memory + skills) }
         return !stopping.signal.aborted && wishes === wish
       })
       if (filled === undefined) return true
       state = filled
+      anything.resolve()
       log.info({ entries: filled.entries, ms: Math.round(performance.now() - began) }, 'the search index is made')
       rebuilt.settle(wish)
       return true
@@ -147,7 +155,9 @@ export function createSearch({ store, log, now }: SearchComponents, init: Search
   async function idle(): Promise<void> {
     const next = stalled ? resumeAt : dueAt
     const timer =
-      next === undefined ? undefined : setTimeout(() => wake.resolve(), Math.max(0, next - performance.now()))
+      next === undefined
+        ? undefined
+        : globalThis.setTimeout(() => wake.resolve(), Math.max(0, next - performance.now()))
     await wake.promise
     clearTimeout(timer)
     wake = Promise.withResolvers()
@@ -173,6 +183,9 @@ export function createSearch({ store, log, now }: SearchComponents, init: Search
     if (stopping.signal.aborted) throw new MeshError('STOPPING', 'the search is stopping')
   }
 
+  /** Whether nothing is indexed yet, though there may be something. */
+  const isEmpty = () => state === undefined || (state.position === undefined && state.entries === 0)
+
   function notReady(cause?: unknown): MeshError {
     return new MeshError('SEARCH_NOT_READY', 'the search index is being made', {
       hint: 'try again in a moment; mesh doctor says how far it is, or what is in its way',
@@ -185,9 +198,15 @@ export function createSearch({ store, log, now }: SearchComponents, init: Search
     checkLimit(query.limit)
     await opened.promise
     throwIfStopping()
+    if (isEmpty()) {
+      const ended = new AbortController()
+      const tooLong = setTimeout(FIRST_ENTRIES_MS, undefined, { signal: ended.signal, ref: false }).catch(() => {})
+      await Promise.race([anything.promise, tooLong])
+      ended.abort()
+      throwIfStopping()
+    }
     const asked = state
-    const nothingYet = asked?.position === undefined && (asked?.entries ?? 0) === 0
-    if (thread === undefined || asked === undefined || nothingYet) throw notReady()
+    if (thread === undefined || asked === undefined || isEmpty()) throw notReady()
     try {
       const hits = await answer({ store, now }, thread, { query, parsed })
       return { hits, isComplete: asked.position !== undefined, position: asked.position ?? 0 }
@@ -207,6 +226,7 @@ export function createSearch({ store, log, now }: SearchComponents, init: Search
       stopping.abort()
       wake.resolve()
       opened.resolve()
+      anything.resolve()
       await loop
       const error = new MeshError('STOPPING', 'the search was stopped')
       caughtUp.rejectAll(error)

@@ -46,18 +46,18 @@ describe('a watcher', () => {
   test('hears of puts, deletes and what expires, with the row as it is', async () => {
     const { first, rest } = await watching()
     expect(first).toMatchObject({ type: 'ready', position: lab.store.position })
-    const now = Math.floor(Date.now() / 1000)
     const row = await put('a', { n: 1 })
     await client.deleteMemory(scope, 'a')
     await client.putSkill({ name: 'deploy', content: 'x', scope })
-    await put('brief', 1, { expires_at: now + 1 })
+    const until = Math.floor(Date.now() / 1000) + 2
+    await put('brief', 1, { expires_at: until })
     const events = await read(rest, 5)
     const { etag, ...plain } = row
     expect(events.slice(0, 4)).toMatchObject([
       { type: 'put', kind: 'memory', scope, key: 'a' },
       { type: 'delete', key: 'a', row: null, etag: null },
       { type: 'put', kind: 'skill', key: 'deploy', row: { content: 'x' } },
-      { type: 'put', key: 'brief', row: { expires_at: now + 1 } },
+      { type: 'put', key: 'brief', row: { expires_at: until } },
     ])
     expect(events[4]).toMatchObject({ type: 'expire', key: 'brief', row: null })
     const [put_] = events
