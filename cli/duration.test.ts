@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { describeSeconds, readTtl } from './duration.ts'
+import { describeSeconds, readLifetime, readTtl } from './duration.ts'
 
 test.each([
   ['15m', 900],
@@ -13,6 +13,18 @@ test.each([
 
 test.each(['', '15', '59s', '8d', '-5m', '1.5h', '15 m', '1w', '9999999999d'])('%j is refused', (typed) => {
   expect(() => readTtl(typed)).toThrow(/^--ttl: /)
+})
+
+test.each([
+  ['1s', 1],
+  ['400d', 34_560_000],
+  ['36500d', 3_153_600_000],
+])('an entry may live for %s', (typed, seconds) => {
+  expect(readLifetime(typed)).toBe(seconds)
+})
+
+test.each(['0', '0d', '36501d', '', '1w', '-1h'])('an entry does not live for %j', (typed) => {
+  expect(() => readLifetime(typed)).toThrow(/^--ttl: /)
 })
 
 test.each([

@@ -1,9 +1,13 @@
 import { Command } from 'commander'
 import { type Act, addCommonOptions, type Register } from './command.ts'
+import { registerCompletion } from './commands/completion.ts'
 import { registerConfig } from './commands/config.ts'
+import { registerConflicts } from './commands/conflicts.ts'
 import { registerDoctor } from './commands/doctor.ts'
+import { registerExport } from './commands/export.ts'
 import { registerGet } from './commands/get.ts'
 import { registerHelp } from './commands/help.ts'
+import { registerHistory } from './commands/history.ts'
 import { registerImport } from './commands/import.ts'
 import { registerInit } from './commands/init.ts'
 import { registerInvite } from './commands/invite.ts'
@@ -13,6 +17,7 @@ import { registerLeave } from './commands/leave.ts'
 import { registerLs } from './commands/ls.ts'
 import { registerPeers } from './commands/peers.ts'
 import { registerPut } from './commands/put.ts'
+import { registerResolve } from './commands/resolve.ts'
 import { registerRm } from './commands/rm.ts'
 import { registerSkill } from './commands/skill.ts'
 import { registerStatus } from './commands/status.ts'
@@ -24,12 +29,12 @@ import { takesColor } from './output/index.ts'
 import { packageVersion } from './version.ts'
 
 const GROUPS: readonly (readonly [heading: string, commands: readonly Register[]])[] = [
-  ['Memory and skills:', [registerPut, registerGet, registerLs, registerRm, registerSkill, registerImport]],
+  ['Memory and skills:', [registerPut, registerGet, registerLs, registerRm, registerSkill]],
+  ['What it was, and who disagrees:', [registerHistory, registerConflicts, registerResolve]],
+  ['In and out:', [registerImport, registerExport]],
   ['The mesh:', [registerInvite, registerJoin, registerLeave, registerPeers, registerSync]],
-  [
-    'This node:',
-    [registerInit, registerStatus, registerDoctor, registerConfig, registerToken, registerKey, registerHelp],
-  ],
+  ['This node:', [registerInit, registerStatus, registerDoctor, registerConfig, registerToken, registerKey]],
+  ['This command:', [registerCompletion, registerHelp]],
 ]
 
 /** The whole command line as one tree. It throws CommanderErrors and ends no process. */

@@ -5,9 +5,10 @@ import type { Context } from '../context.ts'
 import { usageError } from '../errors.ts'
 import { SKILL_FILE, skillNameOf } from '../import/index.ts'
 import { readStdin, readTextFile } from '../input.ts'
-import { age, escapeLine } from '../output/index.ts'
+import { age, escapeLine, isoTime } from '../output/index.ts'
+import { addPutOptions, expectationOf, expiryOf, PUT_NOTE, type PutOptions } from '../write-options.ts'
 
-interface Options {
+interface Options extends PutOptions {
   scope: string
   nodeId?: string
 }
@@ -23,24 +24,28 @@ export const registerSkillPut: Register = (parent, act) => {
     .argument('[file]', `a file, a folder with a ${SKILL_FILE}, or - for standard input`)
     .addOption(scopeOption(SCOPES, 'mesh'))
     .option('--node-id <name>', 'whom the skill names as its author (default: this node)')
-    .action(
-      act<Options>(async (context, { args: [first = '', file], options: { scope, nodeId } }) => {
-        const { out, signal, client } = context
-        const { name, content } = file === undefined ? await readFolder(first) : await readNamed(first, file, context)
-        const source = nodeId === undefined ? {} : { source_node: nodeId }
-        const row = await client().putSkill({ name, content, scope, ...source }, { signal })
-        if (!hasDescription(content)) {
-          out.note(`note: no description in its front matter; OpenClaw passes such a skill over`)
-        }
-        if (out.json) out.document(row)
-        else
-          out.line(escapeLine(`skill ${row.name} put (${row.source_node}, ${age(row.updated_at, context.seconds())})`))
-      }),
-    )
+  addPutOptions(command).action(
+    act<Options>(async (context, { args: [first = '', file], options }) => {
+      const { out, signal, client } = context
+      const { scope, nodeId } = options
+      const expected = expectationOf(options)
+      const { name, content } = file === undefined ? await readFolder(first) : await readNamed(first, file, context)
+      const source = nodeId === undefined ? {} : { source_node: nodeId }
+      const now = context.seconds()
+      const put = { name, content, scope, ...source, ...expiryOf(options, now) }
+      const row = await client().putSkill(put, { signal, ...expected })
+      if (!hasDescription(content)) {
+        out.note(`note: no description in its front matter; OpenClaw passes such a skill over`)
+      }
+      if (out.json) return void out.document(row)
+      const until = row.expires_at === undefined ? '' : `, until ${isoTime(row.expires_at)}`
+      out.line(escapeLine(`skill ${row.name} put (${row.source_node}, ${age(row.updated_at, now)}${until})`))
+    }),
+  )
   explain(
     command,
     ['mesh skill put ./skills/weather', 'mesh skill put weather SKILL.md', 'generate-skill | mesh skill put weather -'],
-    [`Of a folder only ${SKILL_FILE} is taken. Many at once: mesh import FOLDER.`],
+    [`Of a folder only ${SKILL_FILE} is taken. Many at once: mesh import FOLDER.`, PUT_NOTE],
   )
 }
 
