@@ -19,18 +19,20 @@ import { registerPeers } from './commands/peers.ts'
 import { registerPut } from './commands/put.ts'
 import { registerResolve } from './commands/resolve.ts'
 import { registerRm } from './commands/rm.ts'
+import { registerSearch } from './commands/search.ts'
 import { registerSkill } from './commands/skill.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerSync } from './commands/sync.ts'
 import { registerToken } from './commands/token.ts'
+import { registerWatch } from './commands/watch.ts'
 import type { Surroundings } from './context.ts'
 import { HELP_LAYOUT } from './help-layout.ts'
 import { takesColor } from './output/index.ts'
 import { packageVersion } from './version.ts'
 
 const GROUPS: readonly (readonly [heading: string, commands: readonly Register[]])[] = [
-  ['Memory and skills:', [registerPut, registerGet, registerLs, registerRm, registerSkill]],
-  ['What it was, and who disagrees:', [registerHistory, registerConflicts, registerResolve]],
+  ['Memory and skills:', [registerPut, registerGet, registerLs, registerSearch, registerRm, registerSkill]],
+  ['What it was, and who disagrees:', [registerHistory, registerConflicts, registerResolve, registerWatch]],
   ['In and out:', [registerImport, registerExport]],
   ['The mesh:', [registerInvite, registerJoin, registerLeave, registerPeers, registerSync]],
   ['This node:', [registerInit, registerStatus, registerDoctor, registerConfig, registerToken, registerKey]],

@@ -12,6 +12,8 @@ import { createWaiters } from './waiters.ts'
 
 /** How long a query waits for the first entries of an index that is being made: after a first start, moments. */
 const FIRST_ENTRIES_MS = 2_000
+/** Following commits takes at most this share of the time while there are always more. */
+const MAX_FOLLOW_SHARE = 0.1
 /** Queries that wait for the index at once; each takes some milliseconds. */
 const MAX_WAITING = 100
 
@@ -38,6 +40,9 @@ export function createSearch({ store, log, now }: SearchComponents, init: Search
   let waiting = 0
   /** When commits that gather are due, and when to try again after a failure, on the clock of `performance.now()`. */
   let dueAt: number | undefined
+  /** Position of the replica when commits last began to gather, and when there have been pauses enough. */
+  let gathered = 0
+  let restUntil = 0
   let resumeAt = 0
   let retryMs = timing.retryMs
   let wake = Promise.withResolvers<void>()
@@ -77,7 +82,10 @@ export function createSearch({ store, log, now }: SearchComponents, init: Search
     if (state?.position === undefined) return rebuild(components)
     if (!isDue(state.position)) return false
     dueAt = undefined
+    const began = performance.now()
     state = (await followSome(components, state.position)) ?? state
+    const took = performance.now() - began
+    restUntil = performance.now() + Math.min(took * (1 / MAX_FOLLOW_SHARE - 1), timing.maxRestMs)
     return true
   }
 
@@ -105,15 +113,31 @@ export function createSearch({ store, log, now }: SearchComponents, init: Search
     }
   }
 
-  /** Commits gather for a moment, so that an entry that is written often is indexed once. */
+  /**
+   * Commits gather for a moment, so that an entry that is written often is indexed once. While more keep coming there are
+   * pauses, which end when they do: who writes and reads goes first.
+   */
   function isDue(position: number): boolean {
     const behind = store.position - position
     if (behind <= 0) {
       dueAt = undefined
       return false
     }
-    dueAt ??= performance.now() + timing.followMs
-    return behind >= BATCH_ROWS || caughtUp.size > 0 || performance.now() >= dueAt
+    const now = performance.now()
+    if (caughtUp.size > 0) return true
+    if (dueAt === undefined) gather(now)
+    if (now < restUntil) {
+      if (dueAt === undefined || now < dueAt) return false
+      if (store.position === gathered) return true
+      gather(now)
+      return false
+    }
+    return behind >= BATCH_ROWS || (dueAt !== undefined && now >= dueAt)
+  }
+
+  function gather(now: number): void {
+    dueAt = now + timing.followMs
+    gathered = store.position
   }
 
   async function run(): Promise<void> {

@@ -28,6 +28,8 @@ export interface SearchInit {
 export interface SearchTiming {
   /** How long commits gather before they are indexed, where nobody waits for it. */
   readonly followMs: number
+  /** Longest pause between two batches while more commits keep coming. */
+  readonly maxRestMs: number
   /** Before what failed is tried again; twice as long after each failure, up to {@link maxRetryMs}. */
   readonly retryMs: number
   readonly maxRetryMs: number
@@ -103,4 +105,4 @@ export interface Search {
   stop(): Promise<void>
 }
 
-export const DEFAULT_TIMING: SearchTiming = { followMs: 50, retryMs: 1_000, maxRetryMs: 60_000 }
+export const DEFAULT_TIMING: SearchTiming = { followMs: 50, maxRestMs: 2_000, retryMs: 1_000, maxRetryMs: 60_000 }
