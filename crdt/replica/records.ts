@@ -73,7 +73,7 @@ export function decodeRowJson(bytes: Uint8Array): VersionedRow | undefined {
   if (json === null) return undefined
   const [, afterTime] = decodeFirst(afterRow)
   const [heads] = decodeFirst(afterTime) as [Uint8Array, Uint8Array]
-  return { json, version: versionOf([heads]) }
+  return { json, version: versionOf([heads]), expiresAt: expiryOfJson(json) }
 }
 
 /**

@@ -4,7 +4,11 @@ import { RowCache } from './row-cache.ts'
 import type { VersionedRow } from './version.ts'
 
 const idOf = (key: string): EntryId => ({ kind: 'memory', scope: MESH_SCOPE, key })
-const rowOf = (json: string): VersionedRow => ({ json, version: `version of ${json.slice(0, 8)}` })
+const rowOf = (json: string): VersionedRow => ({
+  json,
+  version: `version of ${json.slice(0, 8)}`,
+  expiresAt: undefined,
+})
 
 /** A cache over rows that the test changes, and the keys that it had to look for. */
 function cacheOf(rows: Record<string, string>) {

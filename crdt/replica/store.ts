@@ -40,7 +40,7 @@ import {
   readTransfer,
   readTransfers,
 } from './reading.ts'
-import { type ChangeSignature, expiryOfJson } from './records.ts'
+import type { ChangeSignature } from './records.ts'
 import type {
   Adoption,
   ApplyOutcome,
@@ -160,8 +160,7 @@ export class Store implements Replica {
 
   async rowJson(id: EntryId): Promise<VersionedRow | undefined> {
     const row = await this.#rows.get(id)
-    const expiresAt = row && expiryOfJson(row.json)
-    return expiresAt !== undefined && expiresAt <= this.#seconds() ? undefined : row
+    return row?.expiresAt !== undefined && row.expiresAt <= this.#seconds() ? undefined : row
   }
 
   scopes(): Scope[] {

@@ -31,6 +31,8 @@ function names(versions: '*' | readonly string[], version: string | undefined): 
 export interface VersionedRow {
   readonly json: string
   readonly version: string
+  /** Unix seconds from which on it is not live any more; undefined for never. */
+  readonly expiresAt: number | undefined
 }
 
 /** The entry is not what its writer expected: nothing was written. */

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import fastify, { type FastifyBaseLogger, type FastifyReply, LogController } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyReply, LogController, type onRequestHookHandler } from 'fastify'
 import { MeshError } from '../../crdt/errors.ts'
+import type { Right } from './access/index.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { etagOf } from './etag.ts'
 import type { EventHub } from './events/index.ts'
 import { describeError } from './http-errors.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics, RouteStats } from './metrics.ts'
 import { type DescribedRoute, describedRoute, openApiDocument } from './openapi.ts'
 import { addBulkRoute } from './routes-bulk.ts'
 import { addDocsRoutes } from './routes-docs.ts'
@@ -24,6 +25,8 @@ import { MAX_BODY_BYTES } from './schemas.ts'
 import { parseStrictJson } from './strict-json.ts'
 import { validatorCompiler } from './validator.ts'
 
+/** Of an answer that does not end by itself. */
+const EVENT_STREAM = 'text/event-stream'
 /** The media type of problem details (RFC 9457). */
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 /** Longest path parameter that is looked at, in characters: the parsers say what is too long, not the router. */
@@ -39,10 +42,13 @@ function requestIds(): (request: IncomingMessage) => string {
   }
 }
 
+/** What stands before a route: whose requests are let in, and where they are counted. */
+export type Admission = (stats: RouteStats, right: Right, isStream: boolean) => onRequestHookHandler
+
 /** All routes with parsing, validation and error answers; it listens nowhere by itself. */
 export function createApp(
   context: RouteContext,
-  { hub, metrics }: { readonly hub: EventHub; readonly metrics: Metrics },
+  { hub, metrics, admit }: { readonly hub: EventHub; readonly metrics: Metrics; readonly admit: Admission },
   log: FastifyBaseLogger,
 ): ApiApp {
   const app: ApiApp = fastify({
@@ -67,6 +73,8 @@ export function createApp(
   app.setErrorHandler((error, request, reply) => {
     const { status, answer, unexpected, current, retryAfter } = describeError(error)
     metrics.failed(answer.code)
+    // Whoever is refused before the route has none.
+    if (request.stats === undefined) metrics.route('refused').record(status, 0)
     const place = { requestId: request.id, method: request.method, route: request.routeOptions.url }
     // A caller that breaks off a list ends it: that is no fault.
     if (unexpected && !reply.raw.destroyed) request.log.error({ err: error, ...place }, 'request failed')
@@ -80,7 +88,13 @@ export function createApp(
     throw new MeshError('ROUTE_UNKNOWN', message, { field: 'url', hint: 'see docs/api.md for the calls' })
   })
   const described: DescribedRoute[] = []
-  app.addHook('onRoute', (route) => void described.push(...describedRoute(route)))
+  app.addHook('onRoute', (route) => {
+    const routes = describedRoute(route)
+    described.push(...routes)
+    for (const { method, url, right, notes } of routes) {
+      route.onRequest = admit(metrics.route(`${method} ${url}`), right, notes.answerType === EVENT_STREAM)
+    }
+  })
   addNodeRoutes(app, context)
   addMemoryRoutes(app, context)
   addSearchRoutes(app, context)

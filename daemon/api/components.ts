@@ -13,6 +13,7 @@ import type { LoadedConfig } from '../config/index.ts'
 import type { HomeLayout } from '../home.ts'
 import type { Search } from '../search/index.ts'
 import type { Access, Credentials, Right } from './access/index.ts'
+import type { RouteStats } from './metrics.ts'
 import type { RouteNotes } from './openapi.ts'
 
 /** What the store API reads, writes and steers. It owns none of these: it neither opens nor closes them. */
@@ -88,6 +89,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** What its caller may do. */
     access: Access
+    /** Where it is counted; undefined until it has been let in to a route. */
+    stats: RouteStats | undefined
   }
 }
 

@@ -40,10 +40,12 @@ export function createGuard(credentials: Credentials, init: GuardInit): Guard {
   }
 }
 
+const PUBLIC_PATHS: ReadonlySet<string> = new Set(['/health', '/openapi.json', '/docs'])
+
 /** What tells nothing of what is stored, and so needs no credentials. */
 function isPublic(url = ''): boolean {
-  const [path] = url.split('?', 1)
-  return path === '/health' || path === '/openapi.json' || path === '/docs'
+  const end = url.indexOf('?')
+  return PUBLIC_PATHS.has(end === -1 ? url : url.slice(0, end))
 }
 
 /** @returns the Host that is let in, as it came */

@@ -32,7 +32,7 @@ test('requests are counted by route and status, errors by code, durations in buc
     (metricOf(after, name, labels) ?? 0) - (metricOf(before, name, labels) ?? 0)
   expect(more('mesh_api_requests_total', { route, status: '200' })).toBe(3)
   expect(more('mesh_api_requests_total', { route, status: '404' })).toBe(2)
-  expect(more('mesh_api_requests_total', { route: 'GET unknown', status: '404' })).toBe(1)
+  expect(more('mesh_api_requests_total', { route: 'refused', status: '404' })).toBe(1)
   expect(more('mesh_api_errors_total', { code: 'NOT_FOUND' })).toBe(2)
   expect(more('mesh_api_request_seconds_count', { route })).toBe(5)
   expect(more('mesh_api_request_seconds_bucket', { route, le: '+Inf' })).toBe(5)

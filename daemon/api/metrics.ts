@@ -8,17 +8,23 @@ import type { EventHub } from './events/index.ts'
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** What one route has answered. Kept by hand: a labelled metric for each request would cost more than reading a row. */
-class RouteStats {
+export class RouteStats {
+  /** Method and path, with the names of its parameters. */
+  readonly route: string
   readonly byStatus = new Map<number, number>()
   readonly buckets = new Float64Array(BUCKETS.length + 1)
   seconds = 0
 
+  constructor(route: string) {
+    this.route = route
+  }
+
   record(status: number, seconds: number): void {
     this.byStatus.set(status, (this.byStatus.get(status) ?? 0) + 1)
     this.seconds += seconds
-    const at = BUCKETS.findIndex((bound) => seconds <= bound)
-    const index = at === -1 ? BUCKETS.length : at
-    this.buckets[index] = (this.buckets[index] ?? 0) + 1
+    let at = 0
+    while (at < BUCKETS.length && seconds > (BUCKETS[at] as number)) at++
+    this.buckets[at] = (this.buckets[at] as number) + 1
   }
 
   get count(): number {
@@ -47,14 +53,11 @@ export class Metrics {
     this.#components = components
   }
 
-  /** @param route method and path with the names of its parameters */
-  answered(route: string, status: number, seconds: number): void {
-    let stats = this.#routes.get(route)
-    if (stats === undefined) {
-      stats = new RouteStats()
-      this.#routes.set(route, stats)
-    }
-    stats.record(status, seconds)
+  /** Where the answers of a route are counted. @param name method and path, with the names of its parameters */
+  route(name: string): RouteStats {
+    const stats = this.#routes.get(name) ?? new RouteStats(name)
+    this.#routes.set(name, stats)
+    return stats
   }
 
   /** @param code of errors.md */
@@ -151,6 +154,7 @@ export class Metrics {
     const name = 'mesh_api_request_seconds'
     const lines = [`\n# HELP ${name} How long requests took until they were answered.`, `# TYPE ${name} histogram`]
     for (const [route, stats] of this.#routes) {
+      if (stats.count === 0) continue
       let sum = 0
       const label = `route="${route.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
       for (const [i, bound] of BUCKETS.entries()) {

@@ -3,12 +3,12 @@ import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { MeshError } from '../../crdt/errors.ts'
 import { requireRight } from './access/index.ts'
-import { createApp } from './app.ts'
+import { type Admission, createApp } from './app.ts'
 import { type ApiComponents, type ApiInit, type ApiLimits, DEFAULT_LIMITS } from './components.ts'
 import { EventHub } from './events/index.ts'
 import { createGuard } from './guard.ts'
 import { createBoundedServer, listenOnSocket, listenOnTcp } from './listeners.ts'
-import { Metrics } from './metrics.ts'
+import { Metrics, type RouteStats } from './metrics.ts'
 
 /** The store API on a unix socket and, where the config says so, on TCP. */
 export interface Api {
@@ -23,6 +23,13 @@ export interface Api {
   url(): string | undefined
 }
 
+/** A request that is being served. */
+interface Served {
+  readonly request: FastifyRequest
+  readonly stats: RouteStats
+  readonly at: number
+}
+
 /** Makes the API; nothing listens before `start`. It can be started once. */
 export function createApi(components: ApiComponents, init: ApiInit): Api {
   const limits: ApiLimits = { ...DEFAULT_LIMITS, ...init.limits }
@@ -33,8 +40,7 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   const localSockets = new WeakSet<Socket>()
   let boundPort: number | undefined
   let listening = false
-  const serving = new Set<ServerResponse>()
-  const begun = new WeakMap<ServerResponse, { readonly request: FastifyRequest; readonly at: number }>()
+  const serving = new Map<ServerResponse, Served>()
   let stopped: Promise<void> | undefined
 
   const url = () =>
@@ -42,26 +48,32 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   const guard = createGuard(components.credentials, { host, port: () => boundPort, auth, allowedHosts })
   const hub = new EventHub(components.store, limits)
   const metrics = new Metrics({ ...components, search: components.search, hub })
-  const app = createApp({ ...components, ...init, url, stopping: stopping.signal }, { hub, metrics }, log)
 
-  app.decorateRequest('access')
-  // Hooks and parsers of this API wait for nothing, so they are no async functions: each would cost a turn of the queue.
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
-    reply.header('x-request-id', request.id)
-    begun.set(reply.raw, { request, at: performance.now() })
-    request.access = guard(request.raw, localSockets.has(request.raw.socket))
-    // What is no call at all is said by its own answer.
-    if (!request.is404) requireRight(request.access, request.routeOptions.config.right ?? 'operate')
+  /** What stands before one route. Made once for each: to ask a request for its route would cost as much as reading a row. */
+  const admit: Admission = (stats, right, isStream) => (request, reply, done) => {
+    requireRight(request.access, right)
     if (stopping.signal.aborted) throw new MeshError('STOPPING', 'the daemon is stopping', { hint: 'try again soon' })
-    // Watchers have a bound of their own.
-    if (request.routeOptions.url === '/events') return done()
+    request.stats = stats
+    // Watchers have a bound of their own, and how long somebody watched says nothing of this node.
+    if (isStream) return done()
     if (serving.size >= limits.maxRequests) {
       throw new MeshError('TOO_MANY_REQUESTS', `more than ${limits.maxRequests} requests at once`, {
         hint: 'send fewer at once',
       })
     }
-    serving.add(reply.raw)
+    serving.set(reply.raw, { request, stats, at: performance.now() })
+    done()
+  }
+  const context = { ...components, ...init, url, stopping: stopping.signal }
+  const app = createApp(context, { hub, metrics, admit }, log)
+
+  app.decorateRequest('access')
+  app.decorateRequest('stats')
+  // Hooks and parsers of this API wait for nothing, so they are no async functions: each would cost a turn of the queue.
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+    reply.header('x-request-id', request.id)
+    request.access = guard(request.raw, localSockets.has(request.raw.socket))
     done()
   })
 
@@ -71,19 +83,16 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
     if (listening) log.error({ err }, 'a listener failed to take a connection')
   }
   const onAnswered = (response: ServerResponse) => {
+    const served = serving.get(response)
+    if (served !== undefined) count(served, response)
     serving.delete(response)
-    const served = begun.get(response)
-    if (served !== undefined) count(served, response.statusCode)
     if (stopping.signal.aborted) setImmediate(closeIdle)
   }
-  const count = ({ request, at }: { request: FastifyRequest; at: number }, status: number) => {
+  const count = ({ request, stats, at }: Served, { statusCode: status }: ServerResponse) => {
     const ms = performance.now() - at
-    // What is no call has no route: whatever was asked for would be a label of its own.
-    const route = `${request.method} ${request.routeOptions.url ?? 'unknown'}`
-    // How long somebody watched says nothing of this node.
-    if (request.routeOptions.url !== '/events') metrics.answered(route, status, ms / 1000)
+    stats.record(status, ms / 1000)
     if (!log.isLevelEnabled('debug')) return
-    log.debug({ requestId: request.id, route, status, ms, caller: request.access?.name }, 'answered')
+    log.debug({ requestId: request.id, route: stats.route, status, ms, caller: request.access.name }, 'answered')
   }
   const local = createBoundedServer(route, limits, { onError, onAnswered })
   const remote = createBoundedServer(route, limits, { onError, onAnswered })
