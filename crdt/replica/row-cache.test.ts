@@ -10,6 +10,8 @@ const rowOf = (json: string): VersionedRow => ({
   expiresAt: undefined,
 })
 
+const NOW = () => 1_000
+
 /** A cache over rows that the test changes, and the keys that it had to look for. */
 function cacheOf(rows: Record<string, string>) {
   const asked: string[] = []
@@ -17,7 +19,7 @@ function cacheOf(rows: Record<string, string>) {
     asked.push(key)
     const json = rows[key]
     return json === undefined ? undefined : rowOf(json)
-  })
+  }, NOW)
   return { cache, asked, rows }
 }
 
@@ -36,7 +38,7 @@ test('a row is looked for once, until its entry is committed', async () => {
 })
 
 test('a memory and a skill of one name are two', async () => {
-  const cache = new RowCache(async ({ kind }) => rowOf(kind))
+  const cache = new RowCache(async ({ kind }) => rowOf(kind), NOW)
   for (const kind of ['memory', 'skill', 'memory', 'skill'] as const) {
     expect(await cache.get({ ...idOf('x'), kind })).toEqual(rowOf(kind))
   }
@@ -60,7 +62,7 @@ describe('what was read while somebody committed', () => {
     const cache = new RowCache(() => {
       reads++
       return reads === 1 ? reading.promise : Promise.resolve(rowOf('new'))
-    })
+    }, NOW)
     const first = cache.get(idOf('a'))
     commit(cache)
     reading.resolve(rowOf('old'))
@@ -81,4 +83,21 @@ test('S-26: it takes no more than its bound; what was not read for longest goes 
   await cache.get(idOf('whole'))
   await cache.get(idOf('whole'))
   expect(asked).toEqual(['b', 'whole', 'whole'])
+})
+
+test('a row is given until it expires, also one that is kept', async () => {
+  const clock = { now: 9 }
+  let reads = 0
+  const cache = new RowCache(
+    async () => {
+      reads++
+      return { ...rowOf('1'), expiresAt: 10 }
+    },
+    () => clock.now,
+  )
+  expect(await cache.get(idOf('a'))).toMatchObject({ json: '1' })
+  clock.now = 10
+  expect(await cache.get(idOf('a'))).toBeUndefined()
+  expect(await cache.get(idOf('b'))).toBeUndefined()
+  expect(reads).toBe(2)
 })

@@ -10,16 +10,22 @@ const MAX_CHARACTERS = 4 * 1024 * 1024
  */
 export class RowCache {
   readonly #read: (id: EntryId) => Promise<VersionedRow | undefined>
+  readonly #now: () => number
   readonly #rows = new Map<string, VersionedRow>()
   #characters = 0
   /** How often rows were forgotten: what was being read meanwhile may be old. */
   #changes = 0
 
-  /** @param read finds a row in the database; undefined where there is no live entry */
-  constructor(read: (id: EntryId) => Promise<VersionedRow | undefined>) {
+  /**
+   * @param read finds a row in the database; undefined where there is none
+   * @param now Unix seconds
+   */
+  constructor(read: (id: EntryId) => Promise<VersionedRow | undefined>, now: () => number) {
     this.#read = read
+    this.#now = now
   }
 
+  /** The row, or undefined where there is none that is live. */
   async get(id: EntryId): Promise<VersionedRow | undefined> {
     const name = entryName(id)
     const kept = this.#rows.get(name)
@@ -27,12 +33,12 @@ export class RowCache {
       // A Map goes through its members in the order in which they were added: now this one is the last to go.
       this.#rows.delete(name)
       this.#rows.set(name, kept)
-      return kept
+      return this.#ifLive(kept)
     }
     const changes = this.#changes
     const row = await this.#read(id)
     if (row !== undefined && changes === this.#changes) this.#keep(name, row)
-    return row
+    return row && this.#ifLive(row)
   }
 
   /** Forgets the rows of entries that were committed. */
@@ -46,6 +52,10 @@ export class RowCache {
     this.#changes++
     this.#rows.clear()
     this.#characters = 0
+  }
+
+  #ifLive(row: VersionedRow): VersionedRow | undefined {
+    return row.expiresAt !== undefined && row.expiresAt <= this.#now() ? undefined : row
   }
 
   #keep(name: string, row: VersionedRow): void {

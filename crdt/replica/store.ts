@@ -119,7 +119,10 @@ export class Store implements Replica {
     this.#authors = [components.signer.publicKey]
     this.#meshChange = new MeshChange(components.database, components.signer)
     this.#documents = new Documents(components.database)
-    this.#rows = new RowCache((id) => getRowJson(components.database, id))
+    this.#rows = new RowCache(
+      (id) => getRowJson(components.database, id),
+      () => this.#seconds(),
+    )
     const subject = (id: EntryId) => subjectOf(this.#meshId, id)
     this.#symbols = new SymbolKeeper({ database: components.database, subject, items: () => this.digest().items })
     this.#writer = new Writer(components.database, {
@@ -158,9 +161,8 @@ export class Store implements Replica {
     return getEntry(this.#components.database, id, this.#seconds())
   }
 
-  async rowJson(id: EntryId): Promise<VersionedRow | undefined> {
-    const row = await this.#rows.get(id)
-    return row?.expiresAt !== undefined && row.expiresAt <= this.#seconds() ? undefined : row
+  rowJson(id: EntryId): Promise<VersionedRow | undefined> {
+    return this.#rows.get(id)
   }
 
   scopes(): Scope[] {

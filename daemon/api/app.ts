@@ -78,6 +78,7 @@ export function createApp(
     const place = { requestId: request.id, method: request.method, route: request.routeOptions.url }
     // A caller that breaks off a list ends it: that is no fault.
     if (unexpected && !reply.raw.destroyed) request.log.error({ err: error, ...place }, 'request failed')
+    reply.header('x-request-id', request.id)
     if (status === 401) reply.header('www-authenticate', 'Bearer')
     if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
     if (current !== undefined) reply.header('etag', etagOf(current.version))

@@ -68,9 +68,9 @@ test('the dashboard shows nothing that is not there', async () => {
   expect(shown.filter((name) => !names.has(name.replace(/_bucket$/, '')))).toEqual([])
 })
 
-test('a request has an id, the caller’s own where it is harmless', async () => {
+test('an error names its request, by the caller’s own id where that is harmless', async () => {
   const idOf = async (id?: string) =>
-    (await lab.local('/health', { headers: id === undefined ? {} : { 'x-request-id': id } })).headers['x-request-id']
+    (await lab.local('/never', { headers: id === undefined ? {} : { 'x-request-id': id } })).headers['x-request-id']
   expect(await idOf('trace-1.a:b')).toBe('trace-1.a:b')
   const made = [await idOf(), await idOf(), await idOf('two words'), await idOf('x'.repeat(65)), await idOf('"')]
   expect(new Set(made).size).toBe(5)

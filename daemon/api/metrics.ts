@@ -11,7 +11,8 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export class RouteStats {
   /** Method and path, with the names of its parameters. */
   readonly route: string
-  readonly byStatus = new Map<number, number>()
+  /** By HTTP status. */
+  readonly byStatus = new Float64Array(600)
   readonly buckets = new Float64Array(BUCKETS.length + 1)
   seconds = 0
 
@@ -20,7 +21,7 @@ export class RouteStats {
   }
 
   record(status: number, seconds: number): void {
-    this.byStatus.set(status, (this.byStatus.get(status) ?? 0) + 1)
+    this.byStatus[status] = (this.byStatus[status] ?? 0) + 1
     this.seconds += seconds
     let at = 0
     while (at < BUCKETS.length && seconds > (BUCKETS[at] as number)) at++
@@ -106,7 +107,7 @@ export class Metrics {
 
     counter('mesh_api_requests_total', 'Requests answered.', ['route', 'status'], (set) => {
       for (const [route, { byStatus }] of this.#routes) {
-        for (const [status, count] of byStatus) set({ route, status: String(status) }, count)
+        for (const [status, count] of byStatus.entries()) if (count > 0) set({ route, status: String(status) }, count)
       }
     })
     counter('mesh_api_errors_total', 'Errors answered, by code.', ['code'], (set) => {

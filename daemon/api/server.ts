@@ -72,7 +72,6 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   // Hooks and parsers of this API wait for nothing, so they are no async functions: each would cost a turn of the queue.
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
-    reply.header('x-request-id', request.id)
     request.access = guard(request.raw, localSockets.has(request.raw.socket))
     done()
   })
