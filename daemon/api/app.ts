@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import fastify, { type FastifyBaseLogger, type FastifyReply, LogController, type onRequestHookHandler } from 'fastify'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+  type onRequestHookHandler,
+} from 'fastify'
 import { MeshError } from '../../crdt/errors.ts'
 import type { Right } from './access/index.ts'
 import type { ApiApp, RouteContext } from './components.ts'
@@ -45,10 +51,20 @@ function requestIds(): (request: IncomingMessage) => string {
 /** What stands before a route: whose requests are let in, and where they are counted. */
 export type Admission = (stats: RouteStats, right: Right, isStream: boolean) => onRequestHookHandler
 
+/** Looks at who calls. @throws {MeshError} as the guard */
+export type Entrance = (request: FastifyRequest, reply: FastifyReply) => void
+
+interface AppParts {
+  readonly hub: EventHub
+  readonly metrics: Metrics
+  readonly enter: Entrance
+  readonly admit: Admission
+}
+
 /** All routes with parsing, validation and error answers; it listens nowhere by itself. */
 export function createApp(
   context: RouteContext,
-  { hub, metrics, admit }: { readonly hub: EventHub; readonly metrics: Metrics; readonly admit: Admission },
+  { hub, metrics, enter, admit }: AppParts,
   log: FastifyBaseLogger,
 ): ApiApp {
   const app: ApiApp = fastify({
@@ -84,7 +100,9 @@ export function createApp(
     if (current !== undefined) reply.header('etag', etagOf(current.version))
     return reply.status(status).type(PROBLEM_TYPE).send(answer)
   })
-  app.setNotFoundHandler(({ method, url }) => {
+  app.setNotFoundHandler((request, reply) => {
+    enter(request, reply)
+    const { method, url } = request
     const message = `url: there is no call ${method} ${url.split('?')[0]}`
     throw new MeshError('ROUTE_UNKNOWN', message, { field: 'url', hint: 'see docs/api.md for the calls' })
   })

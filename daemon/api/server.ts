@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { MeshError } from '../../crdt/errors.ts'
 import { requireRight } from './access/index.ts'
-import { type Admission, createApp } from './app.ts'
+import { type Admission, createApp, type Entrance } from './app.ts'
 import { type ApiComponents, type ApiInit, type ApiLimits, DEFAULT_LIMITS } from './components.ts'
 import { EventHub } from './events/index.ts'
 import { createGuard } from './guard.ts'
@@ -49,8 +49,18 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   const hub = new EventHub(components.store, limits)
   const metrics = new Metrics({ ...components, search: components.search, hub })
 
-  /** What stands before one route. Made once for each: to ask a request for its route would cost as much as reading a row. */
+  /** What stands before all that is answered here. */
+  const enter: Entrance = (request, reply) => {
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+    request.access = guard(request.raw, localSockets.has(request.raw.socket))
+  }
+
+  /**
+   * What stands before one route. Made once for each: to ask a request for its route, and to go through a hook more, would
+   * cost as much as reading a row. It waits for nothing, so it is no async function: that would cost a turn of the queue.
+   */
   const admit: Admission = (stats, right, isStream) => (request, reply, done) => {
+    enter(request, reply)
     requireRight(request.access, right)
     if (stopping.signal.aborted) throw new MeshError('STOPPING', 'the daemon is stopping', { hint: 'try again soon' })
     request.stats = stats
@@ -65,16 +75,10 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
     done()
   }
   const context = { ...components, ...init, url, stopping: stopping.signal }
-  const app = createApp(context, { hub, metrics, admit }, log)
+  const app = createApp(context, { hub, metrics, enter, admit }, log)
 
   app.decorateRequest('access')
   app.decorateRequest('stats')
-  // Hooks and parsers of this API wait for nothing, so they are no async functions: each would cost a turn of the queue.
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
-    request.access = guard(request.raw, localSockets.has(request.raw.socket))
-    done()
-  })
 
   const route = (request: IncomingMessage, response: ServerResponse) => app.routing(request, response)
   const onError = (err: Error) => {
