@@ -95,7 +95,7 @@ async function makeFolder(path: string): Promise<void> {
 
 /** Removes what a kill has left: of a first start a database or key without its name, of a rotation half a token. */
 async function sweep({ meshdDir }: HomeLayout): Promise<void> {
-  const left = (await readdir(meshdDir)).filter((name) => /^(node\.key\.|db\.new|token\.)/.test(name))
+  const left = (await readdir(meshdDir)).filter((name) => /^(node\.key\.|db\.new|(agent-)?token\.)/.test(name))
   await Promise.all(left.map((name) => rm(join(meshdDir, name), { recursive: true, force: true })))
 }
 
