@@ -119,10 +119,8 @@ export class Store implements Replica {
     this.#authors = [components.signer.publicKey]
     this.#meshChange = new MeshChange(components.database, components.signer)
     this.#documents = new Documents(components.database)
-    this.#rows = new RowCache(
-      (id) => getRowJson(components.database, id),
-      () => this.#seconds(),
-    )
+    const now = () => this.#seconds()
+    this.#rows = new RowCache((id) => getRowJson(components.database, id), now)
     const subject = (id: EntryId) => subjectOf(this.#meshId, id)
     this.#symbols = new SymbolKeeper({ database: components.database, subject, items: () => this.digest().items })
     this.#writer = new Writer(components.database, {

@@ -111,7 +111,9 @@ test('of two first starts at once on one home one runs, and the other says that 
     await one.client.putMemory({ scope: 'mesh', key: 'plan', value: 1 })
     // What it made is one whole node.
     expect(await one.client.status()).toMatchObject({ entries: 1, peers: [] })
-    expect((await one.client.doctor()).findings).toEqual([])
+    // The search index may just be being made.
+    const { findings } = await one.client.doctor()
+    expect(findings.filter(({ checkId }) => checkId !== 'search.rebuilding')).toEqual([])
     await Promise.all([one.kill(), other.kill()])
   }
 })
