@@ -6,6 +6,8 @@ import { shared } from './test/vitest-shared.ts'
 export default defineConfig({
   test: {
     ...shared,
+    // To load WASM, Fastify and libp2p for each file anew would take a fifth of the whole. No module keeps state.
+    isolate: false,
     include: ['**/*.test.ts'],
     exclude: [
       '**/node_modules/**',

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Value } from 'typebox/value'
 import { describe, expect, test } from 'vitest'
+import { LONG } from '../test/support/long.ts'
 import { parseOptions } from './options.ts'
 import { QUESTIONS } from './questions.ts'
 import { ReportSchema } from './report.ts'
@@ -13,9 +14,13 @@ import { runAll } from './run.ts'
 import { median, percentile } from './statistics.ts'
 import { benchValue, VALUE_BYTES } from './values.ts'
 
+/** Those that are asked within a process; others start daemons, which takes a minute in all. `npm run bench` asks each. */
+const QUICK = ['automerge-handle', 'put-get', 'search', 'secrets']
+const ASKED = QUESTIONS.filter(({ name }) => LONG || QUICK.includes(name))
+
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 
-describe.each(QUESTIONS)('$name, at its smallest', (question) => {
+describe.each(ASKED)('$name, at its smallest', (question) => {
   // Starts daemons and warms them up: on a busy machine that alone takes long.
   test('gives every figure as a finite number, in the declared shape', { timeout: 90_000 }, async () => {
     const report = await runAll([question], 'tiny')

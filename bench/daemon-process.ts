@@ -39,6 +39,10 @@ export interface DaemonProcessInit {
   readonly nodeId: string
   /** Whether it keeps the files that agents read; it does by default. */
   readonly fileView?: boolean
+  /** Whether it keeps a search index; it does by default. */
+  readonly search?: boolean
+  /** Whether it looks for secrets; it does by default. */
+  readonly guard?: boolean
   /** A home that is there already, in place of a new one. */
   readonly home?: string
 }
@@ -60,7 +64,8 @@ export async function startDaemons<const I extends readonly DaemonProcessInit[]>
 }
 
 /** Starts one daemon, as {@link startDaemons}; its caller stops it. */
-export async function startDaemon({ nodeId, fileView = true, home: given }: DaemonProcessInit): Promise<DaemonProcess> {
+export async function startDaemon(init: DaemonProcessInit): Promise<DaemonProcess> {
+  const { nodeId, fileView = true, search = true, guard = true, home: given } = init
   const home = given === undefined ? await temporaryFolder() : { path: given, remove: async () => {} }
   const settings = {
     MESH_HOME: home.path,
@@ -70,6 +75,8 @@ export async function startDaemon({ nodeId, fileView = true, home: given }: Daem
     MESH_P2P_HOST: '127.0.0.1',
     MESH_LOG_LEVEL: 'error',
     MESH_FILES_ENABLED: String(fileView),
+    MESH_SEARCH_ENABLED: String(search),
+    MESH_SECRETS_GUARD: String(guard),
   }
   const began = performance.now()
   const child = spawn(process.execPath, [...DAEMON_OPTIONS, '--import', PROBE, DAEMON_MAIN], {

@@ -1,3 +1,4 @@
+import { additions } from './additions/index.ts'
 import { automergeHandle } from './automerge-handle/index.ts'
 import { automergeRepo } from './automerge-repo/index.ts'
 import { firstSync } from './first-sync/index.ts'
@@ -22,4 +23,5 @@ export const QUESTIONS: readonly Question[] = [
   start,
   search,
   secrets,
+  additions,
 ]

@@ -5,7 +5,7 @@ const report = process.env['TEST_REPORT']
 
 /** What all suites have in common. */
 export const shared: NonNullable<ViteUserConfig['test']> = {
-  // Native modules, WASM and real worker threads: each file gets a process of its own, which also ends what it leaks.
+  // Native modules, WASM and real worker threads, whose memory is looked at: processes, not threads.
   pool: 'forks',
   // The suites are written for a machine of two cores; more at once makes their deadlines lie.
   maxWorkers: 2,

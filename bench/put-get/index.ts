@@ -4,7 +4,7 @@ import { openPutGet } from './subject.ts'
 
 const SIZES = {
   tiny: { rounds: 1, warmUps: 0, lone: 10, many: 100, hot: 20, gets: 100 },
-  small: { rounds: 7, warmUps: 2, lone: 200, many: 1_500, hot: 300, gets: 10_000 },
+  small: { rounds: 5, warmUps: 1, lone: 200, many: 1_500, hot: 300, gets: 10_000 },
   full: { rounds: 9, warmUps: 1, lone: 1_000, many: 10_000, hot: 2_000, gets: 100_000 },
 } as const
 

@@ -20,9 +20,9 @@ import {
 } from './lab-suite.ts'
 
 const workers = sharedWorkers()
-const CASES = LONG ? 100_000 : 2_000
+const CASES = LONG ? 100_000 : 1_000
 /** A document takes longer to forge than a change. */
-const DOCUMENT_CASES = LONG ? 100_000 : 1_000
+const DOCUMENT_CASES = LONG ? 100_000 : 500
 const BATCH = 100
 const SEED = LONG ? Date.now() % 1_000_000 : 1
 

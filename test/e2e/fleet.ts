@@ -59,6 +59,14 @@ export async function pair(host: Machine, guest: Machine): Promise<number> {
   return vouched
 }
 
+/** What a machine finds once its search index is made, which goes on for moments behind a start. */
+export function lastingFindings({ name, client }: Machine) {
+  return until(`${name} has its search index`, async () => {
+    const { findings } = await client.doctor()
+    return findings.every(({ checkId }) => checkId !== 'search.rebuilding') && findings
+  })
+}
+
 /** Waits until all are connected to each other and each has proven itself equal with every other. */
 export async function allEqual(...machines: readonly Machine[]): Promise<void> {
   for (const { name, client } of machines) {

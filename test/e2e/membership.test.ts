@@ -2,7 +2,7 @@ import { cp } from 'node:fs/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Machine } from '../support/machine.ts'
 import { until } from '../support/until.ts'
-import { allEqual, arrives, pair, sameDigest, tell, useFleet } from './fleet.ts'
+import { allEqual, arrives, lastingFindings, pair, sameDigest, tell, useFleet } from './fleet.ts'
 
 const fleet = useFleet()
 
@@ -139,7 +139,7 @@ describe('what should not be is noticed and said', () => {
     await cp(sec.home, clone.home, { recursive: true })
     await sec.start()
     await allEqual(ceo, sec)
-    expect((await ceo.client.doctor()).findings).toEqual([])
+    expect(await lastingFindings(ceo)).toEqual([])
 
     const began = performance.now()
     await clone.start()

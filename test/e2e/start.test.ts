@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { type Child, UNCOMPILED } from '../support/child.ts'
 import { LONG } from '../support/long.ts'
 import { until } from '../support/until.ts'
-import { tell, useFleet } from './fleet.ts'
+import { lastingFindings, tell, useFleet } from './fleet.ts'
 
 /** From spawn to the first answer, by requirement, on a machine that does nothing else. */
 const USABLE_MS = 2_000
@@ -111,9 +111,7 @@ test('of two first starts at once on one home one runs, and the other says that 
     await one.client.putMemory({ scope: 'mesh', key: 'plan', value: 1 })
     // What it made is one whole node.
     expect(await one.client.status()).toMatchObject({ entries: 1, peers: [] })
-    // The search index may just be being made.
-    const { findings } = await one.client.doctor()
-    expect(findings.filter(({ checkId }) => checkId !== 'search.rebuilding')).toEqual([])
+    expect(await lastingFindings(one)).toEqual([])
     await Promise.all([one.kill(), other.kill()])
   }
 })

@@ -4,7 +4,7 @@ import { LONG } from '../support/long.ts'
 import { expectNothingLost, expectSame, FAULTS, heal, toggleLink, type Written, write } from './convergence-suite.ts'
 import { changesOf, SimMesh, type SimNode } from './sim-mesh.ts'
 
-const SEEDS = LONG ? 5_000 : 20
+const SEEDS = LONG ? 5_000 : 8
 /** The founder, one that is removed, one that is restored, one that refuses some entries, and one that comes late. */
 const [FOUNDER, REMOVED, RESTORED, PICKY, LATE] = ['ceo', 'lab', 'sec', 'nas', 'mini'] as const
 const NAMES = [FOUNDER, REMOVED, RESTORED, PICKY, LATE]
