@@ -24,6 +24,11 @@ const KEPT_COMMITS = 1_024
 const MAX_KEPT_EVENT = 16 * 1024
 /** Commits read at once from the feed. */
 const PAGE_COMMITS = 256
+/**
+ * How long watchers are left alone after they were woken, for each of them, in milliseconds: what is committed meanwhile
+ * goes out together. A hundred woken by every commit would take most of the time from whoever commits.
+ */
+const REST_MS_PER_WATCHER = 0.1
 
 export interface EventHubInit {
   /** How often something is said while nothing happens, in milliseconds. */
@@ -53,6 +58,8 @@ export class EventHub {
   readonly #watchers = new Map<string, number>()
   #kept: KeptCommit[] = []
   #wake = Promise.withResolvers<void>()
+  #resting: NodeJS.Timeout | undefined
+  #hasNews = false
   readonly #unsubscribe: () => void
 
   constructor(store: EntryStore & { readonly databaseId: string }, init: EventHubInit) {
@@ -63,6 +70,7 @@ export class EventHub {
 
   close(): void {
     this.#unsubscribe()
+    clearTimeout(this.#resting)
   }
 
   get watchers(): number {
@@ -103,6 +111,7 @@ export class EventHub {
     while (!signal.aborted) {
       const wake = this.#wake.promise
       const before = position
+      const target = this.#store.position
       let texts = ''
       for await (const commit of this.#commitsAfter(position)) {
         position = commit.seq
@@ -114,7 +123,8 @@ export class EventHub {
         if (signal.aborted) return
       }
       if (texts !== '') yield texts
-      if (position === before && (await this.#isQuiet(wake, signal))) yield ': still here\n\n'
+      const isBehind = position > before && position < target
+      if (!isBehind && (await this.#isQuiet(wake, signal))) yield ': still here\n\n'
     }
   }
 
@@ -153,8 +163,18 @@ export class EventHub {
   #onCommits(commits: readonly Commit[]): void {
     for (const { seq, id, via } of commits) this.#kept.push({ seq, id, via, text: undefined })
     if (this.#kept.length > 2 * KEPT_COMMITS) this.#kept = this.#kept.slice(-KEPT_COMMITS)
+    this.#hasNews = true
+    if (this.#resting === undefined) this.#wakeAll()
+  }
+
+  #wakeAll(): void {
+    this.#resting = undefined
+    if (!this.#hasNews) return
+    this.#hasNews = false
     this.#wake.resolve()
     this.#wake = Promise.withResolvers()
+    const restMs = this.watchers * REST_MS_PER_WATCHER
+    if (restMs >= 1) this.#resting = setTimeout(() => this.#wakeAll(), restMs)
   }
 
   /** With the row as it is now: an entry that was written several times shows the last of it each time. */

@@ -156,6 +156,25 @@ test('a watcher that does not read keeps nothing, and no other waiting', async (
   call.destroy()
 })
 
+test('each of many watchers hears everything once and in order, also what is committed while they are left alone', async () => {
+  const opened = await Promise.all(Array.from({ length: 60 }, open))
+  const heard = opened.map(async ({ response, call }) => {
+    let text = ''
+    for await (const chunk of response.setEncoding('utf8')) {
+      text += chunk
+      if (text.split('\nevent: put\n').length > 300 && text.endsWith('\n\n')) break
+    }
+    call.destroy()
+    return text.matchAll(/^id: (\d+)-.*\nevent: put$/gm).map((match) => Number(match[1]))
+  })
+  await Promise.all(Array.from({ length: 300 }, (_, n) => put(`k${n}`, n)))
+  for (const seqs of await Promise.all(heard)) {
+    const all = [...seqs]
+    expect(all).toHaveLength(300)
+    expect(all).toEqual(all.toSorted((a, b) => a - b))
+  }
+})
+
 test('S-26: watchers beyond the cap are refused, and those that are dropped leave nothing', async () => {
   const all = LONG ? 10_000 : 400
   const opened = await Promise.all(Array.from({ length: 128 }, open))
