@@ -5,7 +5,8 @@ import { escapeLine } from './output/index.ts'
 
 /** Options of commands that take a memory or a skill alike. */
 export interface EntryOptions {
-  scope: string
+  /** `mesh` where it is absent. */
+  scope?: string
   skill?: true
 }
 
@@ -18,7 +19,7 @@ export function skillOption(): Option {
 }
 
 /** The entry that was meant. */
-export function entryOf({ scope, skill }: EntryOptions, key: string): EntryRef {
+export function entryOf({ scope = 'mesh', skill }: EntryOptions, key: string): EntryRef {
   return { kind: skill ? 'skill' : 'memory', scope, key }
 }
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { type Act, addCommonOptions, type Register } from './command.ts'
+import { registerBackup } from './commands/backup.ts'
 import { registerCompletion } from './commands/completion.ts'
 import { registerConfig } from './commands/config.ts'
 import { registerConflicts } from './commands/conflicts.ts'
@@ -18,6 +19,7 @@ import { registerLs } from './commands/ls.ts'
 import { registerPeers } from './commands/peers.ts'
 import { registerPut } from './commands/put.ts'
 import { registerResolve } from './commands/resolve.ts'
+import { registerRestore } from './commands/restore.ts'
 import { registerRm } from './commands/rm.ts'
 import { registerSearch } from './commands/search.ts'
 import { registerSkill } from './commands/skill.ts'
@@ -33,7 +35,7 @@ import { packageVersion } from './version.ts'
 const GROUPS: readonly (readonly [heading: string, commands: readonly Register[]])[] = [
   ['Memory and skills:', [registerPut, registerGet, registerLs, registerSearch, registerRm, registerSkill]],
   ['What it was, and who disagrees:', [registerHistory, registerConflicts, registerResolve, registerWatch]],
-  ['In and out:', [registerImport, registerExport]],
+  ['In and out:', [registerImport, registerExport, registerBackup, registerRestore]],
   ['The mesh:', [registerInvite, registerJoin, registerLeave, registerPeers, registerSync]],
   ['This node:', [registerInit, registerStatus, registerDoctor, registerConfig, registerToken, registerKey]],
   ['This command:', [registerCompletion, registerHelp]],

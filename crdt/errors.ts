@@ -29,6 +29,10 @@ export const CRDT_ERROR_CODES = [
   'DATABASE_LOCKED',
   'DATABASE_TOO_NEW',
   'REPLICA_CLOSED',
+  'BACKUP_INVALID',
+  'BACKUP_DAMAGED',
+  'BACKUP_TOO_NEW',
+  'BACKUP_OTHER_MESH',
 ] as const
 
 /** What a {@link MeshError} may carry beside its code and message. */

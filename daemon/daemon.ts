@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { MeshError } from '../crdt/errors.ts'
-import { openReplica } from '../crdt/replica/index.ts'
+import { openReplica, secretsRules } from '../crdt/replica/index.ts'
 import { createSigner } from '../crdt/signing.ts'
 import { systemClock } from '../transports/clock.ts'
 import { createDialler, createLibp2pTransport } from '../transports/libp2p/index.ts'
@@ -13,7 +13,9 @@ import { watchDatabase } from './database-watch.ts'
 import { createFileView, type FileView } from './files/index.ts'
 import type { HomeLayout } from './home.ts'
 import { announcedAddresses, listenAddresses } from './listen.ts'
+import { sweepRestoreFolders } from './restore-folder.ts'
 import { createSearch } from './search/index.ts'
+import { createSecretsAudit } from './secrets/index.ts'
 import { setUp } from './setup.ts'
 import { VERSION } from './version.ts'
 
@@ -48,6 +50,16 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
   const secrets = guard ? { allowed: allow } : undefined
   const replica = await openReplica({ signer, secrets }, { path: layout.databasePath })
   parts.defer(() => replica.close())
+  // Only now: while another process had the database, one of them could have been its.
+  await sweepRestoreFolders(layout)
+  const audit = guard
+    ? createSecretsAudit(
+        { store: replica, log: log.child({ component: 'secrets' }) },
+        { rules: secretsRules(signer, allow), version: VERSION },
+      )
+    : undefined
+  // Stopped after all that could still write: what was committed until then was guarded.
+  if (audit !== undefined) parts.defer(() => audit.stop())
   const credentials = await openCredentials(replica.side, { ...layout, tenantRate: config.api.tenantRate })
 
   const meshLog = log.child({ component: 'mesh' })
@@ -94,6 +106,7 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
       ...mesh.findings(),
       ...(files?.findings() ?? []),
       ...(search?.findings() ?? []),
+      ...((await audit?.findings()) ?? []),
     ]
   }
   const api = createApi(
@@ -105,6 +118,7 @@ export async function startDaemon(layout: HomeLayout, { config: loaded, log }: D
   // Last, though they are stopped before the replica: a start that fails writes no files, and nobody waits for them.
   await search?.start()
   await files?.start()
+  audit?.start()
 
   const running = parts.move()
   return { mesh, url: api.url(), created, stop: () => running.disposeAsync() }

@@ -4,6 +4,9 @@ const BY_CODE: Readonly<Record<string, number>> = {
   CONFIG_INVALID: 2,
   CONFIG_UNKNOWN_KEY: 2,
   CONFIG_UNREADABLE: 2,
+  RESTORE_NOT_EMPTY: 2,
+  BACKUP_UNREADABLE: 2,
+  BACKUP_INVALID: 2,
   ALREADY_RUNNING: 11,
   DATABASE_LOCKED: 11,
   PORT_IN_USE: 12,
@@ -14,6 +17,8 @@ const BY_CODE: Readonly<Record<string, number>> = {
   DATABASE_TOO_NEW: 14,
   STORAGE_CORRUPT: 14,
   KEY_UNREADABLE: 14,
+  BACKUP_DAMAGED: 14,
+  BACKUP_TOO_NEW: 14,
 }
 
 /** 1 for everything that has no code of its own. */

@@ -31,15 +31,23 @@ export async function readNodeKey(path: string): Promise<Uint8Array | undefined>
 export async function createNodeKey(path: string): Promise<Uint8Array | undefined> {
   const beside = `${path}.${randomBytes(6).toString('hex')}`
   try {
-    const file = await open(beside, 'wx', 0o600)
-    await file.writeFile(`${randomBytes(SEED_BYTES).toString('hex')}\n`)
-    await file.sync()
-    await file.close()
+    await writeNodeKey(beside, randomBytes(SEED_BYTES))
     await linkUnlessThere(beside, path)
   } finally {
     await rm(beside, { force: true })
   }
   return readNodeKey(path)
+}
+
+/** Writes a node's key, durably, where there is no file. */
+export async function writeNodeKey(path: string, seed: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(`${Buffer.from(seed).toString('hex')}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
 }
 
 /** Gives a file another name as well, unless there is a file of that name. (A rename would replace it.) */

@@ -14,6 +14,8 @@ interface Options {
   readonly home?: string
   readonly init?: boolean
   readonly checkConfig?: boolean
+  readonly restore?: string
+  readonly asNewNode?: boolean
   readonly json?: boolean
 }
 
@@ -25,11 +27,14 @@ export async function run(args: readonly string[]): Promise<void> {
     .option('--home <dir>', 'OpenClaw’s state folder (default: MESH_HOME, OPENCLAW_STATE_DIR, or ~/.openclaw)')
     .option('--init', 'make the node (folders, key, config check, database) and stop')
     .option('--check-config', 'print the effective configuration, or what is wrong with it, and stop')
-    .option('--json', 'with --init or --check-config: print one JSON document')
+    .option('--restore <file>', 'make the node of a backup, in a home that has none, and stop')
+    .option('--as-new-node', 'with --restore: with a new key, in a new mesh, though the key is in the backup')
+    .option('--json', 'with --init, --check-config or --restore: print one JSON document')
     .addHelpText('after', HELP)
     .exitOverride()
   try {
     const options = command.parse([...args], { from: 'user' }).opts<Options>()
+    if (options.asNewNode && options.restore === undefined) command.error('error: --as-new-node goes with --restore')
     await act(options)
   } catch (error) {
     // Commander has said what is wrong with the arguments, or printed help.
@@ -43,12 +48,14 @@ Examples:
   openclaw-meshd                        run in the foreground; Ctrl-C stops it
   MESH_NODE_ID=ceo openclaw-meshd       under another name than the machine's
   openclaw-meshd --check-config         what it would run with
+  openclaw-meshd --restore FILE         bring a node back whose machine or disk is gone
 
 Everything is kept under <home>/meshd; agents read <home>/mesh. The log goes to stderr.
 Exit codes: 0 stopped, 1 failed, 2 wrong use or configuration, 3 Node too old, 11 already running or database in
-use, 12 a port is in use, 13 the home is not writable, 14 the database is damaged or of a newer version.`
+use, 12 a port is in use, 13 the home is not writable, 14 the database, or the backup, is damaged or
+of a newer version.`
 
-async function act({ home: givenHome, init, checkConfig, json }: Options): Promise<void> {
+async function act({ home: givenHome, init, checkConfig, restore, asNewNode, json }: Options): Promise<void> {
   const home = givenHome ?? resolveHome()
   const layout = layoutOf(home)
   const config = await loadConfig({ home })
@@ -62,6 +69,12 @@ async function act({ home: givenHome, init, checkConfig, json }: Options): Promi
     const made = await initNode(layout, nodeId)
     const words = `${made.created ? 'made' : 'there already:'} node ${nodeId} in ${layout.home}`
     return say({ ok: true, home: layout.home, nodeId, ...made }, json, words)
+  }
+  if (restore !== undefined) {
+    const { runRestore } = await import('./run-restore.ts')
+    const init = { file: restore, asNewNode: asNewNode === true, nodeId: config.config.nodeId }
+    const { document, words } = await runRestore(layout, init)
+    return say({ ok: true, ...document }, json, words)
   }
   const log = pino({ level: config.config.log.level }, pino.destination({ dest: 2, sync: false }))
   // Only here: a look at the configuration must not wait for all that a daemon is made of.

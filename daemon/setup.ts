@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MeshError } from '../crdt/errors.ts'
@@ -7,6 +8,7 @@ import { createSigner } from '../crdt/signing.ts'
 import { newMesh, rosterWrite } from '../transports/roster/index.ts'
 import type { HomeLayout } from './home.ts'
 import { createNodeKey, linkUnlessThere, readNodeKey } from './identity.ts'
+import { removeAtOnce } from './restore-folder.ts'
 
 export interface SetUp {
   /** The node's secret seed, 32 bytes. */
@@ -17,6 +19,10 @@ export interface SetUp {
 
 /** Where the node's key lies. */
 export const keyPathOf = ({ meshdDir }: HomeLayout) => join(meshdDir, 'node.key')
+/** Where it lies on a first start, until there is a database. */
+export const newKeyPathOf = (layout: HomeLayout) => `${keyPathOf(layout)}.new`
+/** Where a node lies that was restored and has not got its place yet: its `db` and its `node.key`. */
+export const restoredPathOf = ({ meshdDir }: HomeLayout) => join(meshdDir, 'restored')
 
 /**
  * Makes what a node needs: folders, key, and an empty replica that is a mesh of its own. What is there is kept; so
@@ -28,9 +34,10 @@ export const keyPathOf = ({ meshdDir }: HomeLayout) => join(meshdDir, 'node.key'
 export async function setUp(layout: HomeLayout, nodeId: string): Promise<SetUp> {
   await makeFolders(layout)
   const keyPath = keyPathOf(layout)
-  const newKeyPath = `${keyPath}.new`
+  const newKeyPath = newKeyPathOf(layout)
   const { databasePath } = layout
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    await placeRestored(layout)
     const seed = await readNodeKey(keyPath)
     if (seed !== undefined) {
       if (!replicaExists(databasePath)) throw await missingDatabase(databasePath)
@@ -41,7 +48,8 @@ export async function setUp(layout: HomeLayout, nodeId: string): Promise<SetUp> 
       if (await holdsFiles(databasePath)) throw await missingDatabase(databasePath)
       const made = await createNodeKey(newKeyPath)
       // Another first start has just finished: what it made is read in the next round.
-      if (made !== undefined) await makeReplica(databasePath, made, nodeId)
+      // And a restore that has just got so far is given its place in the next round.
+      if (made !== undefined && !existsSync(restoredPathOf(layout))) await makeReplica(databasePath, made, nodeId)
     }
     await nameKey(newKeyPath, keyPath)
   }
@@ -49,6 +57,38 @@ export async function setUp(layout: HomeLayout, nodeId: string): Promise<SetUp> 
     field: keyPath,
     hint: 'restore node.key from a backup; or move the whole meshd folder away to begin as a new node',
   })
+}
+
+/**
+ * Gives a restored node its place. It was whole when its folder got its name; so what is interrupted here is gone on with
+ * at the next call, and several may do it at once. Where another node has the place, what was restored is removed.
+ */
+export async function placeRestored(layout: HomeLayout): Promise<void> {
+  const restored = restoredPathOf(layout)
+  const [keyPath, newKeyPath] = [keyPathOf(layout), newKeyPathOf(layout)]
+  const restoredKey = join(restored, 'node.key')
+  const seed = await readNodeKey(restoredKey)
+  if (seed === undefined) return
+  await linkUnlessThere(restoredKey, newKeyPath).catch((error: NodeJS.ErrnoException) => {
+    // Another call has just done all of this.
+    if (error.code !== 'ENOENT') throw error
+  })
+  const owner = (await readNodeKey(keyPath)) ?? (await readNodeKey(newKeyPath))
+  const isOurs = owner !== undefined && Buffer.compare(owner, seed) === 0
+  if (isOurs && (await moveDatabase(join(restored, 'db'), layout.databasePath))) await nameKey(newKeyPath, keyPath)
+  await removeAtOnce(restored)
+}
+
+/** Returns false where there is another. One that is not there any more was moved before an interruption. */
+async function moveDatabase(from: string, to: string): Promise<boolean> {
+  return rename(from, to).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return replicaExists(to)
+      if (error.code === 'ENOTEMPTY' || error.code === 'EEXIST') return false
+      throw error
+    },
+  )
 }
 
 /** Rounds of a first start: one to make everything, one to read it; more only where others do the same at once. */
@@ -64,7 +104,8 @@ async function nameKey(from: string, to: string): Promise<void> {
   }
 }
 
-async function makeFolders({ home, meshdDir }: HomeLayout): Promise<void> {
+/** The home and the daemon's own folder. @throws {MeshError} `HOME_UNWRITABLE` */
+export async function makeFolders({ home, meshdDir }: HomeLayout): Promise<void> {
   try {
     await makeFolder(home)
     await makeFolder(meshdDir)
@@ -108,7 +149,7 @@ async function missingDatabase(databasePath: string): Promise<MeshError> {
   })
 }
 
-async function holdsFiles(path: string): Promise<boolean> {
+export async function holdsFiles(path: string): Promise<boolean> {
   return (await readdir(path).catch(() => [])).length > 0
 }
 

@@ -31,7 +31,7 @@ async function offered(...words: string[]): Promise<string[]> {
 
 describe('completion', () => {
   test.each([
-    ['commands', ['re'], ['words', 'resolve']],
+    ['commands', ['re'], ['words', 'resolve', 'restore']],
     ['commands of a group, by its other name', ['skills', 'r'], ['words', 'rm']],
     ['options', ['put', 'k', '--t'], ['words', '--text', '--ttl', '--token-file']],
     ['keys', ['get', 'pro'], ['words', 'project/people', 'project/plan']],

@@ -70,12 +70,13 @@ export const registerExport: Register = (parent, act) => {
       'mesh export mesh.jsonl',
       'mesh export | jq -r \'select(.kind == "memory") | .key\'',
       'mesh export alice.jsonl --scope user:alice --scope mesh',
-      'mesh export mesh-memory.json --format memory-json && mesh import mesh-memory.json',
+      'mesh export mesh.jsonl && mesh import mesh.jsonl --home /srv/other',
+      'mesh export mesh-memory.json --format memory-json',
     ],
     [
       'The scope node is left out unless it is named by --scope node: what lies there was never meant to leave this machine. A file that is written can be read by its owner alone.',
-      'A line is {"kind":"memory",…row} or {"kind":"skill",…row}; memory first, each in order of scope, then key. mesh import takes memory-json; it has no skills in it and no ends of entries.',
-      'This is what is shown now: history, signatures and values in conflict stay in the database, which docs/runbooks/back-up-a-node.md keeps whole.',
+      'A line is {"kind":"memory",…row} or {"kind":"skill",…row}; memory first, each in order of scope, then key. mesh import takes both formats; memory-json has no skills in it and no ends of entries.',
+      'This is what is shown now: history, signatures and values in conflict stay in the database, which mesh backup keeps whole.',
     ],
   )
 }
@@ -87,7 +88,7 @@ async function openSink({ stdout, signal, out }: Context, file: string, { force 
   if (!out.forPeople) return sink
   // JSON stays JSON.
   const shown = (text: string) => text.split('\n').map(escapeLine).join('\n')
-  return { ...sink, write: (text) => sink.write(shown(text)) }
+  return { ...sink, write: (text) => sink.write(typeof text === 'string' ? shown(text) : text) }
 }
 
 async function write(

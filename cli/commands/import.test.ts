@@ -51,6 +51,7 @@ describe('import', () => {
         taken: 1100,
         equal: 0,
         older: 0,
+        expired: 0,
         refused: [],
         ignored: 0,
       })

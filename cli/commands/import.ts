@@ -15,6 +15,7 @@ interface Taken {
   taken: number
   equal: number
   older: number
+  expired: number
   refused: Refusal[]
 }
 
@@ -22,10 +23,15 @@ interface Taken {
 export const registerImport: Register = (parent, act) => {
   const command = parent
     .command('import')
-    .summary('take in older memory or a folder of skills')
-    .description('Take in an older mesh-memory.json, a folder of skills, or one skill. Nothing is taken twice.')
-    .argument('<path>', 'mesh-memory.json; a folder of <name>/SKILL.md or <name>.md|.txt; or one such file')
-    .addOption(scopeOption('scope of the skills; memory names its own', 'mesh'))
+    .summary('take in an export, older memory or a folder of skills')
+    .description(
+      'Take in what mesh export wrote, an older mesh-memory.json, a folder of skills, or one skill. Nothing is taken twice.',
+    )
+    .argument(
+      '<path>',
+      'an export (.jsonl, or - for standard input); mesh-memory.json; a folder of <name>/SKILL.md or <name>.md|.txt; or one such file',
+    )
+    .addOption(scopeOption('scope of skills from files; memory and exports name their own', 'mesh'))
     .addOption(
       new Option('--tenant <id>', 'an id that is a tenant, see below; may be given again')
         .argParser((id, all: string[]) => [...all, id])
@@ -34,7 +40,7 @@ export const registerImport: Register = (parent, act) => {
     .option('--dry-run', 'only list what would be sent')
     .action(
       act<Options>(async (context, { args: [path = ''], options: { scope, tenant, dryRun } }) => {
-        const source = await openImportSource(path, { scope, tenants: tenant })
+        const source = await openImportSource(path, { scope, tenants: tenant, stdin: context.stdin })
         const { out } = context
         for (const note of source.notes) out.note(`note: ${escapeLine(note)}`)
         if (source.ignored > 0)
@@ -45,12 +51,15 @@ export const registerImport: Register = (parent, act) => {
   explain(
     command,
     [
+      'mesh import mesh.jsonl',
+      'mesh export | mesh import - --home /srv/other',
       'mesh import ~/.openclaw/mesh-memory.json',
       'mesh import ~/.openclaw/skills --dry-run',
       'mesh import ./skills/weather/SKILL.md',
     ],
     [
-      'What is equal is not written again. Of memory the last write wins, by its ts; a skill counts as written now.',
+      'What is equal is not written again. Of an export and of older memory the last write wins, by its time; a skill from a file counts as written now.',
+      'Of an export everything that it holds is taken: content, author, time and end of each entry. What has ended meanwhile is passed over.',
       `A key of mesh-memory.json is scope:key, and both may hold colons. node, mesh and federation are scopes by themselves; tenant and user take one id: user:alice:notes:today is notes:today of user:alice. Only where the id is a tenant (given by --tenant, or because the file has a key tenant:<id>:…) does user take a second one.`,
       'README, CHANGELOG, LICENSE and the like are no skills; links that lead out of the folder are not followed.',
       'Exit code 6 when anything was refused; the rest is taken all the same.',
@@ -79,9 +88,12 @@ async function list(source: ImportSource, { out }: Context): Promise<ExitCode> {
 }
 
 async function send(source: ImportSource, { out, client, signal }: Context): Promise<ExitCode> {
-  const total: Taken = { taken: 0, equal: 0, older: 0, refused: [] }
+  const total: Taken = { taken: 0, equal: 0, older: 0, expired: 0, refused: [] }
   let done = 0
-  out.progress.show({ phase: 'import', done, total: source.total })
+  const show = () => {
+    out.progress.show({ phase: 'import', done, ...(source.total === undefined ? {} : { total: source.total }) })
+  }
+  show()
   for await (const { batch, size, refused } of inBatches(source.candidates)) {
     total.refused.push(...refused)
     if (size > 0) {
@@ -89,10 +101,11 @@ async function send(source: ImportSource, { out, client, signal }: Context): Pro
       total.taken += report.taken
       total.equal += report.equal
       total.older += report.older
+      total.expired += report.expired
       total.refused.push(...report.refused)
     }
     done += size + refused.length
-    out.progress.show({ phase: 'import', done, total: source.total })
+    show()
   }
   const ok = total.refused.length === 0
   if (out.json) {
@@ -100,8 +113,10 @@ async function send(source: ImportSource, { out, client, signal }: Context): Pro
     out.document({ ok, ...(ok ? {} : { error }), ...total, ignored: source.ignored })
   } else {
     tellRefused(total.refused, out)
-    const { taken, equal, older } = total
-    out.line(`taken ${taken}, already there ${equal}, older ${older}, refused ${total.refused.length}`)
+    const { taken, equal, older, expired } = total
+    // Only exports know ends: scripts that read the rest of this line find it as it ever was.
+    const ended = expired === 0 ? '' : `, ended ${expired}`
+    out.line(`taken ${taken}, already there ${equal}, older ${older}, refused ${total.refused.length}${ended}`)
   }
   return ok ? EXIT.ok : EXIT.refused
 }

@@ -1,12 +1,14 @@
 import { InvalidArgumentError } from 'commander'
-import type { ListQuery, MemoryRow } from '../../daemon/api/client.ts'
+import type { ListQuery, MemoryRow, ScopeCounts } from '../../daemon/api/client.ts'
 import { explain, type Register, scopeOption } from '../command.ts'
 import type { Context } from '../context.ts'
+import { usageError } from '../errors.ts'
 import { type Column, count, escapeLine, isoTime, renderTable, shortAge } from '../output/index.ts'
 
 interface Options {
   scope?: string
   limit?: number
+  scopes?: true
 }
 
 const COLUMNS: readonly Column[] = [
@@ -15,6 +17,13 @@ const COLUMNS: readonly Column[] = [
   { title: 'VALUE', least: 12 },
   { title: 'NODE', least: 6 },
   { title: 'AGE', right: true },
+]
+
+const SCOPE_COLUMNS: readonly Column[] = [
+  { title: 'SCOPE', least: 6 },
+  { title: 'MEMORY', right: true },
+  { title: 'SKILLS', right: true },
+  { title: 'IN CONFLICT', right: true },
 ]
 
 /** No terminal is wider: what is longer is cut before it is escaped and measured. */
@@ -30,8 +39,15 @@ export const registerLs: Register = (parent, act) => {
     .argument('[prefix]', 'only keys that begin with this')
     .addOption(scopeOption('only this scope'))
     .option('-n, --limit <number>', 'at most so many', readLimit)
+    .option('--scopes', 'the scopes instead, and how much is in each, skills too')
     .action(
-      act<Options>(async (context, { args: [prefix], options: { scope, limit } }) => {
+      act<Options>(async (context, { args: [prefix], options: { scope, limit, scopes } }) => {
+        if (scopes) {
+          if ([prefix, scope, limit].some((given) => given !== undefined)) {
+            throw usageError('--scopes', 'it lists all scopes: there is nothing to narrow it by')
+          }
+          return listScopes(context)
+        }
         const query = {
           ...(scope === undefined ? {} : { scope }),
           ...(prefix === undefined ? {} : { prefix }),
@@ -45,8 +61,16 @@ export const registerLs: Register = (parent, act) => {
     )
   explain(
     command,
-    ['mesh ls', 'mesh ls project/ --scope mesh', 'mesh ls | cut -f2', "mesh ls --json | jq -r '.memory[].key'"],
-    ['Into a file or pipe: a line an entry, tabs between scope, key, value (JSON), node and time.'],
+    [
+      'mesh ls',
+      'mesh ls project/ --scope mesh',
+      'mesh ls --scopes',
+      'mesh ls | cut -f2',
+      "mesh ls --json | jq -r '.memory[].key'",
+    ],
+    [
+      'Into a file or pipe: a line an entry, tabs between scope, key, value (JSON), node and time. Of --scopes a line a scope: its name, memory, skills, entries in conflict.',
+    ],
   )
 }
 
@@ -71,6 +95,22 @@ async function listForPeople({ out, signal, client, seconds }: Context, query: L
     out.line(line)
   }
   out.note(out.paintNote.dim(count(rows.length, 'entry', 'entries')))
+}
+
+async function listScopes({ out, signal, client }: Context): Promise<undefined> {
+  const scopes = await client().scopes({ signal })
+  const cells = ({ scope, memory, skills, conflicts }: ScopeCounts) => [
+    escapeLine(scope),
+    ...[memory, skills, conflicts].map(String),
+  ]
+  const rows = scopes.map(cells)
+  if (out.json) out.document({ scopes })
+  else if (!out.forPeople) for (const row of rows) out.line(row.join('\t'))
+  else if (rows.length === 0) out.note('nothing here')
+  else {
+    const table = renderTable({ columns: SCOPE_COLUMNS, rows, width: out.width, paintTitle: out.paint.dim })
+    for (const line of table) out.line(line)
+  }
 }
 
 function tabbed({ scope, key, value, node_id, updated_at }: MemoryRow): string {

@@ -112,6 +112,23 @@ describe('memory', () => {
     expect(await ceo.run(['ls', 'nothing-here'], { terminal: 60 })).toMatchObject({ exit: EXIT.ok, stdout: '' })
   })
 
+  test('ls --scopes: how much is in each scope, skills too', async () => {
+    await ceo.run(['put', 'counted', '1', '--scope', 'tenant:counted'])
+    await ceo.run(['skill', 'put', 'counted', '-', '--scope', 'tenant:counted'], { input: '# x' })
+    expect(await ceo.json(['ls', '--scopes'])).toMatchObject({
+      ok: true,
+      scopes: expect.arrayContaining([{ scope: 'tenant:counted', memory: 1, skills: 1, conflicts: 0 }]),
+    })
+    expect((await ceo.run(['ls', '--scopes'])).stdout).toContain('tenant:counted\t1\t1\t0\n')
+    const table = await ceo.run(['ls', '--scopes'], { terminal: 60, env: { NO_COLOR: '1' } })
+    expect(table.stdout).toMatch(/^SCOPE +MEMORY +SKILLS +IN CONFLICT\n/)
+    expect(table.stdout).toMatch(/\ntenant:counted +1 +1 +0\n/)
+    expect(await ceo.json(['ls', 'list/', '--scopes'])).toMatchObject({
+      exit: EXIT.usage,
+      error: { field: '--scopes' },
+    })
+  })
+
   test('what could trick a terminal is shown as escapes, and comes raw into a file (S-27)', async () => {
     const value = 'two\nlines\u001b[31m\u202e'
     await ceo.run(['put', 'evil\u001b[2J\r\n', '-'], { input: value })

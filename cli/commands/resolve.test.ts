@@ -60,7 +60,25 @@ test('conflicts of nothing, of no entry, and of all entries', async () => {
   expect((await conflictsOf('equal')).conflicts).toEqual([])
   expect(await ceo.run(['conflicts', 'equal'], { terminal: 80 })).toMatchObject({ exit: EXIT.ok, stdout: '' })
   expect(await ceo.run(['conflicts', 'nowhere'])).toMatchObject({ exit: EXIT.notFound })
-  expect(await ceo.json(['conflicts'])).toMatchObject({ exit: EXIT.usage, error: { type: 'USAGE', field: 'KEY' } })
+  const all = ['keep', 'late', 'two', 'asked', 'pick', 'value'].sort()
+  const { entries } = (await ceo.json(['conflicts'])) as {
+    entries?: { kind: string; key: string; conflicts: number }[]
+  }
+  expect(entries?.map(({ kind, key }) => `${kind} ${key}`)).toEqual([
+    ...all.map((key) => `memory ${key}`),
+    'skill weather',
+  ])
+  const { stdout } = await ceo.run(['conflicts'])
+  expect(stdout.split('\n')[1]).toMatch(/^memory\tmesh\tkeep\t2\t\d{4}-.+Z$/)
+  expect((await ceo.run(['conflicts', '--skill'])).stdout).toMatch(/^skill\tmesh\tweather\t1\t.+\n$/)
+  const table = await ceo.run(['conflicts', '-s', 'mesh'], { terminal: 60, env: { NO_COLOR: '1' } })
+  expect(table.stdout).toMatch(/^KIND +SCOPE +KEY +PLACES +AGE\nmemory +mesh +asked +1 /)
+  expect(table.stderr).toContain('7 entries in conflict')
+  expect(await ceo.run(['conflicts', '-s', 'federation'], { terminal: 60 })).toMatchObject({
+    exit: EXIT.ok,
+    stdout: '',
+    stderr: expect.stringContaining('no entry is in conflict'),
+  })
 })
 
 test('a vouched change says who signed it', async () => {

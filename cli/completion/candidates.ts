@@ -58,6 +58,8 @@ const ARGUMENTS: Readonly<Record<string, readonly (Source | typeof files)[]>> = 
   resolve: [entryKeys],
   import: [files],
   export: [files],
+  backup: [files],
+  restore: [files],
   'skill put': [files, files],
   'skill get': [skillNames],
   'skill ls': [skillNames],

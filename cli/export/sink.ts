@@ -7,7 +7,7 @@ import { EXIT } from '../exit-codes.ts'
 
 /** Where an export goes. Writes are awaited, so that no more is held than the reader of the other end leaves lying. */
 export interface Sink {
-  write(text: string): Promise<void>
+  write(data: string | Uint8Array): Promise<void>
   /** Everything was written, and is now to be seen. */
   commit(): Promise<void>
   /** Leaves things as they were; after a commit it does nothing. */
@@ -19,27 +19,33 @@ const GATHER = 64 * 1024
 
 /** A stream that others own: it is left open, and what was written cannot be taken back. */
 export function streamSink(stream: Writable, signal: AbortSignal): Sink {
-  const gather = createGatherer(async (text) => {
-    if (!stream.write(text)) await once(stream, 'drain', { signal })
+  const gather = createGatherer(async (data) => {
+    if (!stream.write(data)) await once(stream, 'drain', { signal })
   })
   return { write: gather.write, commit: gather.flush, abandon: async () => {} }
+}
+
+export interface FileSinkInit {
+  /** Replace a file that is there. */
+  readonly force: boolean
+  /** Looks at what was written before it gets its name; what it throws leaves things as they were. */
+  readonly check?: (path: string) => Promise<void>
 }
 
 /**
  * A file that appears whole, under its name, at the commit: until then it is written beside it, readable by its owner
  * alone. A link is followed, so that it stays one.
- * @param force replace a file that is there
  * @throws {CliError} where there is one already, where it is no ordinary file, and where the folder takes no writes
  */
-export async function openFileSink(path: string, { force }: { readonly force: boolean }): Promise<Sink> {
+export async function openFileSink(path: string, { force, check }: FileSinkInit): Promise<Sink> {
   const target = await checkTarget(path, force)
-  const beside = join(dirname(target), `.${basename(target)}.${process.pid}.part`)
+  const beside = join(dirname(target), `${basename(target)}.${process.pid}.part`)
   const said = <T>(work: Promise<T>): Promise<T> =>
     work.catch((cause: unknown) => {
       throw unwritable(path, cause)
     })
   const file: FileHandle = await said(open(beside, 'wx', 0o600))
-  const gather = createGatherer(async (text) => void (await said(file.writeFile(text))))
+  const gather = createGatherer(async (data) => void (await said(file.writeFile(data))))
   let over = false
   return {
     write: gather.write,
@@ -47,6 +53,7 @@ export async function openFileSink(path: string, { force }: { readonly force: bo
       await gather.flush()
       await said(file.sync())
       await file.close()
+      await check?.(beside)
       await checkTarget(path, force)
       await said(rename(beside, target))
       over = true
@@ -89,8 +96,9 @@ function unwritable(path: string, cause: unknown): CliError {
   })
 }
 
-function createGatherer(write: (text: string) => Promise<void>): {
-  write(text: string): Promise<void>
+/** Texts are gathered; bytes come in pieces that are large enough. */
+function createGatherer(write: (data: string | Uint8Array) => Promise<void>): {
+  write(data: string | Uint8Array): Promise<void>
   flush(): Promise<void>
 } {
   let parts: string[] = []
@@ -102,9 +110,13 @@ function createGatherer(write: (text: string) => Promise<void>): {
     if (text !== '') await write(text)
   }
   return {
-    async write(text) {
-      parts.push(text)
-      size += text.length
+    async write(data) {
+      if (typeof data !== 'string') {
+        await flush()
+        return write(data)
+      }
+      parts.push(data)
+      size += data.length
       if (size >= GATHER) await flush()
     },
     flush,

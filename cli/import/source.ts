@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { ImportMemory, ImportReport, ImportSkill } from '../../daemon/api/client.ts'
 import { CliError, inputError, usageError } from '../errors.ts'
-import { fileError, readTextFile } from '../input.ts'
+import { fileError, type InputStream, readTextFile } from '../input.ts'
+import { readExportFile, readExportLines } from './export-lines.ts'
 import { readLegacyMemory } from './legacy-memory.ts'
 import { findSkills, SKILL_FILE, type SkillFile, skillNameOf } from './skill-files.ts'
 
@@ -15,9 +16,10 @@ export type Candidate =
   | { readonly skill: ImportSkill }
   | { readonly refused: Refusal }
 
-/** What an import would send. Skills are read from disk as they are asked for. */
+/** What an import would send. Skills, and the lines of an export, are read as they are asked for. */
 export interface ImportSource {
-  readonly total: number
+  /** Undefined where only reading it would tell. */
+  readonly total: number | undefined
   readonly candidates: AsyncIterable<Candidate> | Iterable<Candidate>
   /** Files and folders that hold nothing to import. */
   readonly ignored: number
@@ -26,10 +28,11 @@ export interface ImportSource {
 }
 
 export interface ImportSourceInit {
-  /** Scope of skills; a file of memory says its scopes itself. */
+  /** Scope of skills; a file of memory says its scopes itself, and so does an export. */
   readonly scope: string
   /** Ids that are tenants, for keys such as `user:<tenant>:<id>:<key>`. */
   readonly tenants: readonly string[]
+  readonly stdin: InputStream
 }
 
 /** The largest file of memory that is read at once; older tools kept theirs below 4 MB. */
@@ -38,20 +41,27 @@ const MAX_MEMORY_FILE_BYTES = 256 * 1024 * 1024
 const MAX_SKILL_BYTES = 1024 * 1024
 
 /**
- * Finds out what a path holds: an older `mesh-memory.json`, a folder of skills, or one skill.
+ * Finds out what a path holds: what `mesh export` wrote (`-` for standard input), an older `mesh-memory.json`, a folder of
+ * skills, or one skill.
  * @throws {CliError} when it holds nothing that can be imported
  */
-export async function openImportSource(path: string, { scope, tenants }: ImportSourceInit): Promise<ImportSource> {
+export async function openImportSource(path: string, init: ImportSourceInit): Promise<ImportSource> {
+  const { scope, tenants, stdin } = init
+  if (path === '-') return readExportLines(stdin, 'standard input')
   const absolute = resolve(path)
   const found = await stat(absolute).catch((error: unknown) => {
     throw fileError(error, path)
   })
   if (found.isDirectory()) return openFolder(path, absolute, scope)
   const name = basename(absolute)
+  if (/\.(jsonl|ndjson)$/.test(name)) return readExportFile(absolute, path)
   if (name.endsWith('.json'))
     return readLegacyMemory(await readTextFile(absolute, MAX_MEMORY_FILE_BYTES), path, tenants)
   if (!/\.(md|txt)$/.test(name)) {
-    throw usageError('PATH', `${path} is neither a .json file of memory nor a skill (${SKILL_FILE}, .md or .txt)`)
+    throw usageError(
+      'PATH',
+      `${path} is neither an export (.jsonl), nor a .json file of memory, nor a skill (${SKILL_FILE}, .md or .txt)`,
+    )
   }
   const files = [{ name: skillNameOf(absolute), path: absolute }]
   return { total: 1, candidates: readSkills(files, scope), ignored: 0, notes: [] }

@@ -138,14 +138,20 @@ export class Database {
     const level = await this.#open()
     const snapshot = level.snapshot()
     try {
-      return await read({
-        get: (key) => {
-          const stored = level.getSync(key, { snapshot })
-          return stored === undefined ? undefined : unseal(key, stored)
-        },
-        lastKey: (range) => lastKeyOf(level, { ...range, snapshot }),
-        batches: (range) => batchesOf(level, { ...range, snapshot }),
-      })
+      return await read(viewOf(level, snapshot))
+    } catch (cause) {
+      throw this.#readFailure(cause)
+    } finally {
+      await snapshot.close()
+    }
+  }
+
+  /** As {@link frozen}, for whoever gives on what is read as it is read. @throws {MeshError} as {@link frozen} */
+  async *frozenPieces<T, R>(read: (view: FrozenView) => AsyncGenerator<T, R>): AsyncGenerator<T, R> {
+    const level = await this.#open()
+    const snapshot = level.snapshot()
+    try {
+      return yield* read(viewOf(level, snapshot))
     } catch (cause) {
       throw this.#readFailure(cause)
     } finally {
@@ -324,7 +330,19 @@ export interface FrozenView {
 const BATCH_PAIRS = 512
 const BATCH_BYTES = 256 * 1024
 
-type Within = KeyRange & { readonly snapshot?: ReturnType<LevelDatabase['snapshot']> }
+type Snapshot = ReturnType<LevelDatabase['snapshot']>
+type Within = KeyRange & { readonly snapshot?: Snapshot }
+
+function viewOf(level: LevelDatabase, snapshot: Snapshot): FrozenView {
+  return {
+    get: (key) => {
+      const stored = level.getSync(key, { snapshot })
+      return stored === undefined ? undefined : unseal(key, stored)
+    },
+    lastKey: (range) => lastKeyOf(level, { ...range, snapshot }),
+    batches: (range) => batchesOf(level, { ...range, snapshot }),
+  }
+}
 
 async function lastKeyOf(level: LevelDatabase, range: Within): Promise<Uint8Array | undefined> {
   for await (const key of level.keys({ ...range, reverse: true, limit: 1 })) return key

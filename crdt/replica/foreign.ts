@@ -10,10 +10,21 @@ import type { VetTask, Vetted } from './vet.ts'
 /** Codes of what may succeed later, when more has come or there is more room. The rest is refused by rule. */
 const NOT_YET = new Set(['CHANGE_INCOMPLETE', 'WORKER_LIMIT', 'STORAGE_CORRUPT'])
 
+export interface VetTaskOptions {
+  /** Whether scope `node` is taken as well: what comes from this node's own backup. */
+  readonly takesNodeScope?: boolean
+  /** Whether documents come as they are stored: they may be larger than what a peer sends in one piece. */
+  readonly takesStored?: boolean
+}
+
 /** A transfer as a task for a worker, over what is stored now. @throws {MeshError} when its id is refused */
-export async function vetTask(database: Database, transfer: Transfer): Promise<VetTask> {
+export async function vetTask(
+  database: Database,
+  transfer: Transfer,
+  { takesNodeScope = false, takesStored = false }: VetTaskOptions,
+): Promise<VetTask> {
   const id = parseEntryId(transfer.id.kind, transfer.id.scope, transfer.id.key)
-  if (id.scope === NODE_SCOPE) {
+  if (id.scope === NODE_SCOPE && !takesNodeScope) {
     throw new MeshError('SCOPE_NOT_SHARED', 'scope node never leaves its machine, and none is taken from another')
   }
   const base = await readStored(database, id)
@@ -23,6 +34,7 @@ export async function vetTask(database: Database, transfer: Transfer): Promise<V
     held: packSignatures(base === undefined ? [] : concerned(base.signatures, transfer.signatures)),
     chunks: transfer.chunks,
     offered: transfer.signatures,
+    isStored: takesStored,
   }
 }
 

@@ -74,6 +74,27 @@ describe('what earlier tools said', () => {
     expect(ceo.position).toBe(0)
   })
 
+  it('may say when it ends: the same change on every node, and none where it has ended', async () => {
+    const [ceo, sec] = [await open('ceo'), await open('sec')]
+    const put = (expiresAt: number) => ({ ...plan, value: 1, nodeId: 'older', expiresAt })
+    const plan = { scope: scopeOf('mesh'), key: 'plan' }
+    for (const replica of [ceo, sec]) expect(await replica.importMemory(put(NOW + 60), NOW - 9)).toBe('taken')
+    expect(digestOf(ceo)).toBe(digestOf(sec))
+    const { position } = ceo
+    expect(await ceo.importMemory(put(NOW + 60), NOW)).toBe('equal')
+    // What knows no ends has nothing against the one that is here.
+    expect(await take(ceo, 'plan', 1, NOW)).toBe('equal')
+    for (const over of [NOW, 0, -1.5]) expect(await ceo.importMemory(put(over), NOW)).toBe('expired')
+    await expect(ceo.importMemory(put(NOW + 1.5), NOW)).rejects.toMatchObject({ code: 'EXPIRY_INVALID' })
+    expect(ceo.position).toBe(position)
+    expect(await ceo.importMemory(put(NOW + 90), NOW - 9)).toBe('older')
+    expect(await ceo.importMemory(put(NOW + 90), NOW - 8)).toBe('taken')
+    expect((await ceo.get(memory('plan')))?.row).toMatchObject({ expires_at: NOW + 90, updated_at: NOW - 8 })
+    const linked = { scope: scopeOf('mesh'), name: 'linked', nodeId: 'older', path: '/srv/x', expiresAt: NOW + 60 }
+    expect(await ceo.importSkill(linked, NOW - 9)).toBe('taken')
+    expect((await ceo.get(skill('linked')))?.row).toMatchObject({ path: '/srv/x', content: null, expires_at: NOW + 60 })
+  })
+
   it('many at once, some of them twice, are taken in order', async () => {
     const ceo = await open('ceo')
     const outcomes = await Promise.all([0, 1, 2, 3, 4, 4, 3].map((n) => take(ceo, 'plan', n, NOW - 10 + n)))

@@ -29,7 +29,9 @@ export function importDecision(
   return { outcome: 'taken', at: time }
 }
 
+/** Older tools know no end of an entry: what says none has nothing against the one that is here. */
 function holds(row: MemoryRow | SkillRow, content: EntryContent): boolean {
+  if (content.expiresAt !== undefined && content.expiresAt !== row.expires_at) return false
   if (content.kind === 'memory') {
     return canonicalJson((row as MemoryRow).value) === canonicalJson(content.value as JsonValue)
   }

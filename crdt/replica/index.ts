@@ -3,22 +3,25 @@
  * commit is one atomic, synced batch.
  */
 import { randomBytes } from 'node:crypto'
-import { MeshError } from '../errors.ts'
 import type { Signer } from '../signing.ts'
 import { interruptedAdoption, runAdoption } from './adoption.ts'
 import { Database } from './database.ts'
 import { metaKey, sideKey } from './keys.ts'
-import { backUp, migrate } from './migration.ts'
-import { DATABASE_FORMAT, decodeDatabase, encodeCounts, encodeDatabase } from './records.ts'
+import { openDatabase } from './opening.ts'
+import { DATABASE_FORMAT, encodeCounts, encodeDatabase } from './records.ts'
 import type { Adoption, Replica, ReplicaCounts } from './replica.ts'
+import { secretsRules } from './secrets.ts'
 import { createSideStore } from './side.ts'
 import { Store } from './store.ts'
 import { readTotals, required } from './totals.ts'
 import { DocumentWorkers } from './workers.ts'
 
+export { type Unpacked, type UnpackInit, unpackBackup } from './backup.ts'
+export { checkMesh } from './merge-backup.ts'
 export type { ChangeSignature, OfferedSignature } from './records.ts'
 export { packOffered, unpackOffered } from './records.ts'
 export type * from './replica.ts'
+export { type SecretsRules, secretsRules } from './secrets.ts'
 export { MAX_SKILL_BYTES } from './skill-content.ts'
 export { keptSymbols } from './symbol-keeper.ts'
 export { type Expectation, type VersionedRow, VersionMismatch, versionOf } from './version.ts'
@@ -96,41 +99,11 @@ export async function openReplica(
       ownsWorkers: workers === undefined,
       signer,
       now,
-      secrets: secrets && { key: signer.derive('secrets fingerprint'), allowed: secrets.allowed },
+      secrets: secrets && secretsRules(signer, secrets.allowed),
     }
     return new Store(components, { databaseId, meshId, totals })
   } catch (error) {
     await database.close()
     throw error
   }
-}
-
-/** Opens a database in the present format; one of an older format is copied beside itself, and then brought to it. */
-async function openDatabase(path: string): Promise<{ database: Database; databaseId: string }> {
-  let database = await Database.open(path)
-  try {
-    const record = await checkFormat(database)
-    if (record.format < DATABASE_FORMAT) {
-      await database.close()
-      await backUp(path, record.format)
-      database = await Database.open(path)
-      await migrate(database, record)
-    }
-    return { database, databaseId: record.databaseId }
-  } catch (error) {
-    await database.close()
-    throw error
-  }
-}
-
-async function checkFormat(database: Database) {
-  const record = decodeDatabase(await required(database, 'database'))
-  if (record.format > DATABASE_FORMAT) {
-    throw new MeshError(
-      'DATABASE_TOO_NEW',
-      `${database.path} has format ${record.format}; this version knows up to ${DATABASE_FORMAT}`,
-      { hint: 'run the newer openclaw-mesh again; nothing was changed' },
-    )
-  }
-  return record
 }

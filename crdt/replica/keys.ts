@@ -102,6 +102,8 @@ export const documentRange = (id: EntryId): KeyRange => {
   return { gte: key, lt: Buffer.concat([key, Buffer.of(1)]) }
 }
 
+/** All there is: keys begin with a letter. */
+export const everything: KeyRange = { gte: new Uint8Array(), lt: Buffer.of(0xff) }
 /** All that will expire, soonest first. */
 export const expiryRange = startingWith(EXPIRY)
 export const digestRange = startingWith(utf8.encode('g'))

@@ -57,13 +57,14 @@ export async function* listEntries(
   scopes: readonly Scope[],
   options: ListOptions & { readonly now: number },
 ): AsyncGenerator<StoredEntry> {
-  const { prefix, after, updatedSince = 0, limit = Number.POSITIVE_INFINITY, now, signal } = options
+  const { prefix, after, updatedSince = 0, inConflict = false, limit = Number.POSITIVE_INFINITY, now, signal } = options
   let left = limit
   for await (const [key, stored] of database.ranges(listRanges(kind, scopes, { prefix, after }))) {
     signal?.throwIfAborted()
     if (left <= 0) return
     const entry = shownAt(now, decodeEntry(parseEntryKey(key), stored))
     if (entry.row === undefined || entry.row.updated_at < updatedSince) continue
+    if (inConflict && entry.conflicts === 0) continue
     left--
     yield entry
   }

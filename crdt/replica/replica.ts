@@ -72,6 +72,8 @@ export interface ListOptions {
   readonly after?: { readonly scope: Scope; readonly key: string } | undefined
   /** Only rows whose `updated_at` is this or later, in Unix seconds. */
   readonly updatedSince?: number | undefined
+  /** Only entries whose writers disagree somewhere. */
+  readonly inConflict?: boolean | undefined
   /** At most this many rows. */
   readonly limit?: number | undefined
   readonly signal?: AbortSignal | undefined
@@ -100,6 +102,12 @@ export interface SkillPut extends PutOptions {
   readonly content?: string | undefined
   readonly path?: string | undefined
 }
+
+/**
+ * What an import did. `taken`: written; `equal`: the same is live already; `older`: what is here is later; `expired`: its
+ * own time is over. Nothing is written but of what is taken.
+ */
+export type ImportOutcome = 'taken' | 'equal' | 'older' | 'expired'
 
 /** Counts for people: live entries, those deleted or expired but known, and places in conflict. */
 export interface ReplicaCounts {
@@ -155,11 +163,11 @@ export interface EntryStore {
     expect?: Expectation,
   ): Promise<WriteResult | undefined>
   /**
-   * Takes in an entry of an earlier tool: last write wins by `at` (Unix seconds; undefined counts as now), and what is
-   * live and equal writes nothing. Made so that several nodes that take in the same make the same change.
+   * Takes in an entry of an earlier tool, or of an export: last write wins by `at` (Unix seconds; undefined counts as
+   * now). Made so that several nodes that take in the same make the same change.
    */
-  importMemory(put: MemoryPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'>
-  importSkill(put: SkillPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'>
+  importMemory(put: MemoryPut, at: number | undefined): Promise<ImportOutcome>
+  importSkill(put: SkillPut, at: number | undefined): Promise<ImportOutcome>
   /** Changes of an entry, latest first. */
   history(id: EntryId, options?: HistoryOptions): Promise<AuthoredRevision[]>
   conflicts(id: EntryId): Promise<Conflict[]>
@@ -251,8 +259,56 @@ export interface Adoption {
   readonly records: readonly (SideWrite & { readonly value: Uint8Array })[]
 }
 
+/** What a backup says of the node that it is made on. */
+export interface BackupInit {
+  readonly nodeId: string
+  readonly peerId: string
+  /** Of the program. */
+  readonly version: string
+  /** The node's key, 32 bytes; undefined leaves it out. */
+  readonly seed: Uint8Array | undefined
+}
+
+export interface MergeOptions {
+  /** Whether the backup was made on this node: only then its scope `node` is taken in. */
+  readonly isOwn: boolean
+  readonly signal?: AbortSignal | undefined
+  /** Entries so far, and how many there are. */
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+/** What became of the entries of a backup. */
+export interface MergeReport {
+  readonly entries: number
+  /** New here, at least in part. */
+  readonly applied: number
+  readonly known: number
+  /** Of another node's scope `node`: looked at no further. */
+  readonly left: number
+  readonly refused: number
+  readonly incomplete: number
+  /** Why some were refused or are incomplete: of the first 100. */
+  readonly faults: readonly Extract<ApplyOutcome, { readonly code: string }>[]
+}
+
+/** Made and taken in while the replica is at work. */
+export interface BackupStore {
+  /**
+   * A backup of everything as of one moment, piece by piece. Writes go on; a change of mesh is waited for.
+   * @throws {MeshError} `STORAGE_CORRUPT` for a damaged value, `STORAGE_FAILED`
+   */
+  backup(init: BackupInit): AsyncIterable<Uint8Array>
+  /**
+   * Takes in what an unpacked backup of this mesh has and this replica lacks, as if a peer had sent it: what is newer
+   * here stays, and so does what was deleted here. What was taken in before an error stays.
+   * @param path the folder that `unpackBackup` made
+   * @throws {MeshError} `BACKUP_OTHER_MESH`, `BACKUP_DAMAGED`, `STORAGE_FAILED`
+   */
+  mergeBackup(path: string, options: MergeOptions): Promise<MergeReport>
+}
+
 /** A replica as reconciliation and pairing use it. */
-export interface Replica extends EntryStore {
+export interface Replica extends EntryStore, BackupStore {
   readonly meshId: string
   /** Random; another one after a restore or a new start from nothing. 32 hex characters. */
   readonly databaseId: string

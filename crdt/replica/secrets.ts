@@ -1,5 +1,6 @@
 import { type EntryContent, type EntryId, NODE_SCOPE } from '../entry/index.ts'
 import { createSecretsGuard, type SecretsGuard, secretRefused } from '../secrets/index.ts'
+import type { Signer } from '../signing.ts'
 
 /** What the guard is made with, as it goes to workers. */
 export interface SecretsRules {
@@ -7,6 +8,11 @@ export interface SecretsRules {
   readonly key: Uint8Array
   /** Fingerprints of what was taken for a secret and is none. */
   readonly allowed: readonly string[]
+}
+
+/** What the guard of a node is made with: the key of its fingerprints follows from the node's own. */
+export function secretsRules(signer: Signer, allowed: readonly string[]): SecretsRules {
+  return { key: signer.derive('secrets fingerprint'), allowed }
 }
 
 /** Makes guards, and keeps the latest: making one takes some 16 ms. */

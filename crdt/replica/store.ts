@@ -14,18 +14,18 @@ import {
   type Scope,
   type SkillRow,
 } from '../entry/index.ts'
-import { MeshError } from '../errors.ts'
 import type { SecretsGuard } from '../secrets/index.ts'
 import { changeMessage, SIGNATURE_BYTES, type Signer } from '../signing.ts'
 import { combine, type SymbolPrefix, subjectOf, type Window } from '../summary/index.ts'
-import { nextTurn } from '../turns.ts'
 import { newAdoption } from './adoption.ts'
-import type { Database } from './database.ts'
+import { type BackupSource, backUpView, isBetweenMeshes } from './backup.ts'
+import type { Database, FrozenView } from './database.ts'
 import { Documents } from './documents.ts'
 import { dueAt, isExpired, type KeptView, Lapser, parseExpiry } from './expiry.ts'
-import { failed, merge, vetTask } from './foreign.ts'
 import { readConflicts, readHistory, resolutionsOf } from './history.ts'
 import { importDecision } from './import.ts'
+import { Intake } from './intake.ts'
+import { mergeBackup } from './merge-backup.ts'
 import { MeshChange } from './mesh-change.ts'
 import type { OpenEntry } from './open-entry.ts'
 import {
@@ -45,14 +45,18 @@ import type {
   Adoption,
   ApplyOutcome,
   AuthoredRevision,
+  BackupInit,
   ChangedItem,
   Commit,
   FeedRecord,
   HistoryOptions,
+  ImportOutcome,
   Item,
   ItemFinder,
   ListOptions,
   MemoryPut,
+  MergeOptions,
+  MergeReport,
   News,
   PutOptions,
   Replica,
@@ -71,9 +75,7 @@ import { parseSkillContent } from './skill-content.ts'
 import { prefixOf, SymbolKeeper } from './symbol-keeper.ts'
 import { readTotals, type Totals } from './totals.ts'
 import { type Expectation, meets, type VersionedRow, VersionMismatch, versionOf } from './version.ts'
-import type { Vetted } from './vet.ts'
-import type { WorkerOutcome } from './worker.ts'
-import { type DocumentWorkers, TASKS_PER_JOB } from './workers.ts'
+import type { DocumentWorkers } from './workers.ts'
 import { type PendingCommit, Writer } from './writer.ts'
 
 export interface StoreComponents {
@@ -105,6 +107,7 @@ export class Store implements Replica {
   readonly #writer: Writer
   readonly #symbols: SymbolKeeper
   readonly #meshChange: MeshChange
+  readonly #intake: Intake
   readonly #lapser: Lapser
   readonly #guard: SecretsGuard | undefined
   readonly #listeners = new Set<(commits: readonly Commit[]) => void>()
@@ -132,6 +135,13 @@ export class Store implements Replica {
         for (const listener of this.#listeners) listener(commits)
       },
       onFailure: () => this.#documents.dropAll(),
+    })
+    this.#intake = new Intake({
+      ...components,
+      documents: this.#documents,
+      meshChange: this.#meshChange,
+      rules: () => ({ meshId: this.#meshId, authors: this.#authors, secrets: components.secrets }),
+      commit: (entry, before, news) => this.#commit(entry, before, { ...news, signed: undefined }),
     })
     this.#guard = new Guards().for(components.secrets)
     this.#lapser = new Lapser(components.database, { now: components.now, lapse: (id) => this.#lapse(id) })
@@ -228,14 +238,14 @@ export class Store implements Replica {
     return done && written(done)
   }
 
-  async importMemory(put: MemoryPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'> {
+  async importMemory(put: MemoryPut, at: number | undefined): Promise<ImportOutcome> {
     const id = parseEntryId('memory', put.scope, put.key)
-    return this.#import(id, { kind: 'memory', value: parseJsonValue(put.value) }, put.nodeId, at)
+    return this.#import(id, { kind: 'memory', value: parseJsonValue(put.value) }, put, at)
   }
 
-  async importSkill(put: SkillPut, at: number | undefined): Promise<'taken' | 'equal' | 'older'> {
+  async importSkill(put: SkillPut, at: number | undefined): Promise<ImportOutcome> {
     const id = parseEntryId('skill', put.scope, put.name)
-    return this.#import(id, { kind: 'skill', ...parseSkillContent(put) }, put.nodeId, at)
+    return this.#import(id, { kind: 'skill', ...parseSkillContent(put) }, put, at)
   }
 
   history(id: EntryId, options: HistoryOptions = {}): Promise<AuthoredRevision[]> {
@@ -280,40 +290,24 @@ export class Store implements Replica {
     return readNews(this.#components.database, this.#meshId, id, { isKnown, reach })
   }
 
-  async apply(transfers: readonly Transfer[], via: string): Promise<ApplyOutcome[]> {
-    // What has been vetted is written while the rest is being vetted.
-    const jobs: Promise<ApplyOutcome[]>[] = []
-    for (let from = 0; from < transfers.length; from += TASKS_PER_JOB) {
-      const job = this.#apply(transfers.slice(from, from + TASKS_PER_JOB), via)
-      job.catch(() => {}) // seen below, when all have begun
-      jobs.push(job)
-      // Reading what is here already of so many takes milliseconds: others have a turn in between.
-      await nextTurn()
-    }
-    return (await Promise.all(jobs)).flat()
+  apply(transfers: readonly Transfer[], via: string): Promise<ApplyOutcome[]> {
+    return this.#intake.apply(transfers, { via })
   }
 
-  async #apply(transfers: readonly Transfer[], via: string): Promise<ApplyOutcome[]> {
-    const { workers, database } = this.#components
-    const meshId = this.#meshId
-    const tasks = await Promise.all(
-      transfers.map((transfer) => vetTask(database, transfer).catch((error: unknown) => error)),
-    )
-    const sound = tasks.filter((task) => !(task instanceof Error)) as Awaited<ReturnType<typeof vetTask>>[]
-    const outcomes = await workers.vet(sound, { meshId, authors: this.#authors, secrets: this.#components.secrets })
-    // To open and merge so many takes milliseconds as well.
-    await nextTurn()
-    const verdicts = new Map(sound.map((task, i) => [task, outcomes[i] as WorkerOutcome]))
-    return Promise.all(
-      transfers.map(async ({ id }, i): Promise<ApplyOutcome> => {
-        const task = tasks[i]
-        if (task instanceof MeshError && task.code !== 'REPLICA_CLOSED') return failed(id, task.code, task.message)
-        if (task instanceof Error) throw task
-        const verdict = verdicts.get(task as (typeof sound)[number]) as WorkerOutcome
-        if ('code' in verdict) return failed(id, verdict.code, verdict.message)
-        return this.#take({ id, meshId, via }, verdict.vetted)
-      }),
-    )
+  async *backup(init: BackupInit): AsyncGenerator<Uint8Array> {
+    const { database, signer } = this.#components
+    for (let isMade = false; !isMade; ) {
+      while (this.#meshChange.isRunning) await this.#meshChange.settled()
+      isMade = yield* database.frozenPieces((view) => this.#backUp(view, { ...init, publicKey: signer.publicKey }))
+    }
+  }
+
+  mergeBackup(path: string, options: MergeOptions): Promise<MergeReport> {
+    // Its own, so that it is pushed like anything that is written here.
+    const apply = (transfers: readonly Transfer[]) =>
+      this.#intake.apply(transfers, { via: undefined, takesNodeScope: options.isOwn, takesStored: true })
+    const { database } = this.#components
+    return mergeBackup(path, { database, meshId: () => this.#meshId, apply }, options)
   }
 
   adopt(adoption: Adoption, onProgress?: (done: number, total: number) => void): Promise<number> {
@@ -329,6 +323,13 @@ export class Store implements Replica {
     this.#documents.close()
     this.#rows.forgetAll()
     await this.#components.database.close()
+  }
+
+  /** Returns false where a change of mesh has begun since it was waited for: half of what there is is signed for each. */
+  async *#backUp(view: FrozenView, init: Omit<BackupSource, 'createdAt'>): AsyncGenerator<Uint8Array, boolean> {
+    if (this.#meshChange.isRunning && isBetweenMeshes(view)) return false
+    yield* backUpView(view, { ...init, createdAt: this.#seconds() })
+    return true
   }
 
   async #adopt(adoption: Adoption, onProgress?: (done: number, total: number) => void): Promise<number> {
@@ -360,10 +361,18 @@ export class Store implements Replica {
     return written(done)
   }
 
-  async #import(id: EntryId, content: EntryContent, nodeId: string, at: number | undefined) {
-    refuseSecrets(this.#guard, id, content)
+  async #import(
+    id: EntryId,
+    given: EntryContent,
+    put: Pick<MemoryPut, 'nodeId' | 'expiresAt'>,
+    at: number | undefined,
+  ): Promise<ImportOutcome> {
+    refuseSecrets(this.#guard, id, given)
     const now = this.#seconds()
-    const name = parseNodeId(nodeId)
+    const name = parseNodeId(put.nodeId)
+    const { expiresAt } = put
+    if (expiresAt !== undefined && expiresAt <= now) return 'expired'
+    const content = expiresAt === undefined ? given : { ...given, expiresAt: parseExpiry(expiresAt, now) }
     let decision: ReturnType<typeof importDecision> | undefined
     await this.#change(id, (document, { view }) => {
       decision = importDecision(this.#isShown(view) ? view : view && { ...view, row: undefined }, content, at, now)
@@ -428,32 +437,6 @@ export class Store implements Replica {
       return { seq: this.#commit(entry, before, news) }
     })
     await written?.seq
-  }
-
-  async #take(
-    { id, meshId, via }: { id: EntryId; meshId: string; via: string },
-    vetted: Vetted,
-  ): Promise<ApplyOutcome> {
-    while (this.#meshChange.isRunning) await this.#meshChange.settled()
-    if (this.#meshId !== meshId) return failed(id, 'CHANGE_UNSIGNED', 'signed for the mesh that this node has left')
-    try {
-      const written = await this.#documents.withEntry(id, (entry) => {
-        const before = entry.view
-        const news = merge(entry, vetted)
-        return news === undefined
-          ? undefined
-          : { seq: this.#commit(entry, before, { ...news, signed: undefined, via }) }
-      })
-      await written?.seq
-      return { id, outcome: written === undefined ? 'known' : 'applied' }
-    } catch (error) {
-      // What was sound over the stored version may not be over what was written since: one actor's number used twice.
-      // And an entry that is damaged here keeps no other from being taken in.
-      if (error instanceof MeshError && /^CHANGE_|^STORAGE_CORRUPT$/.test(error.code)) {
-        return failed(id, error.code, error.message)
-      }
-      throw error
-    }
   }
 
   /** Where others wait for the disk, other threads sign meanwhile; whoever writes alone would wait for them. */

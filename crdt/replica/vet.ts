@@ -6,6 +6,7 @@ import {
   isFirstChange,
   type JsonValue,
   MAX_VALUE_LEVELS,
+  NODE_SCOPE,
   parseNodeId,
   type Row,
   type Written,
@@ -37,6 +38,8 @@ export interface VetTask {
   readonly chunks: readonly Uint8Array[]
   /** Signatures offered, packed as such. */
   readonly offered: Uint8Array
+  /** Whether the chunks are a document as it is stored, of any size; its changes have the bound that all have. */
+  readonly isStored?: boolean
 }
 
 /** What {@link vet} found: the merged document, ready to be stored if the base is still the current one. */
@@ -84,7 +87,7 @@ export function createJudge({ meshId, authors }: VetRules, guard: SecretsGuard |
  */
 export function vet(task: VetTask, judge: Judge): Vetted {
   const { id, base, chunks } = task
-  for (const { length } of chunks) checkSize(length)
+  if (!task.isStored) for (const { length } of chunks) checkSize(length)
   const document = base === undefined ? EntryDocument.create(id, READER) : EntryDocument.load(id, base, READER)
   try {
     const before = document.heads
@@ -152,10 +155,12 @@ function checkHeads(heads: readonly string[], added: readonly AddedChange[]): vo
  * entry with one change by anybody the row shows all.
  */
 function checkSecrets(
-  { kind, key }: EntryId,
+  { kind, scope, key }: EntryId,
   guard: SecretsGuard,
   { isNew, added, row }: { isNew: boolean; added: readonly AddedChange[]; row: Row | undefined },
 ): void {
+  // It never leaves its machine.
+  if (scope === NODE_SCOPE) return
   const isSimple = isNew && row !== undefined && added.filter(({ deps }) => deps.length > 0).length === 1
   const written: readonly (Row | Written)[] = isSimple ? [row] : added.map(({ bytes }) => writtenBy(kind, bytes))
   for (const one of written) {

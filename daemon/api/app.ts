@@ -15,6 +15,7 @@ import type { EventHub } from './events/index.ts'
 import { describeError } from './http-errors.ts'
 import type { Metrics, RouteStats } from './metrics.ts'
 import { type DescribedRoute, describedRoute, openApiDocument } from './openapi.ts'
+import { addBackupRoutes } from './routes-backup.ts'
 import { addBulkRoute } from './routes-bulk.ts'
 import { addDocsRoutes } from './routes-docs.ts'
 import { addEntryRoutes } from './routes-entries.ts'
@@ -25,6 +26,7 @@ import { addMemoryRoutes } from './routes-memory.ts'
 import { addMeshRoutes } from './routes-mesh.ts'
 import { addMetricsRoute } from './routes-metrics.ts'
 import { addNodeRoutes } from './routes-node.ts'
+import { addOverviewRoutes } from './routes-overview.ts'
 import { addSearchRoutes } from './routes-search.ts'
 import { addSkillRoutes } from './routes-skills.ts'
 import { MAX_BODY_BYTES } from './schemas.ts'
@@ -73,7 +75,7 @@ export function createApp(
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     genReqId: requestIds(),
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
     routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
     frameworkErrors: (error, _request, reply) => {
       const { status, answer } = describeError(error)
@@ -86,6 +88,8 @@ export function createApp(
   app.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body.length === 0 ? undefined : parseStrictJson(body)),
   )
+  // What comes as a file is for its route to read, piece by piece: it may be of any length.
+  app.addContentTypeParser('application/octet-stream', (_request, body, done) => done(null, body))
   app.setErrorHandler((error, request, reply) => {
     const { status, answer, unexpected, current, retryAfter } = describeError(error)
     metrics.failed(answer.code)
@@ -103,15 +107,23 @@ export function createApp(
   app.setNotFoundHandler((request, reply) => {
     enter(request, reply)
     const { method, url } = request
-    const message = `url: there is no call ${method} ${url.split('?')[0]}`
+    // Whoever asks for the head alone is told the length of the answer to GET.
+    const message = `url: there is no call ${method === 'HEAD' ? 'GET' : method} ${url.split('?')[0]}`
     throw new MeshError('ROUTE_UNKNOWN', message, { field: 'url', hint: 'see docs/api.md for the calls' })
   })
   const described: DescribedRoute[] = []
   app.addHook('onRoute', (route) => {
     const routes = describedRoute(route)
-    described.push(...routes)
-    for (const { method, url, right, notes } of routes) {
-      route.onRequest = admit(metrics.route(`${method} ${url}`), right, notes.answerType === EVENT_STREAM)
+    for (const one of routes) {
+      const { method, url, right, notes } = one
+      // A HEAD is a GET of which the caller wants the head alone: it needs the same right, and is counted with it.
+      const isHead = method === 'HEAD'
+      if (!isHead) described.push(one)
+      route.onRequest = admit(
+        metrics.route(`${isHead ? 'GET' : method} ${url}`),
+        right,
+        notes.answerType === EVENT_STREAM,
+      )
     }
   })
   addNodeRoutes(app, context)
@@ -120,9 +132,11 @@ export function createApp(
   addEventRoutes(app, context, hub)
   addSkillRoutes(app, context)
   addEntryRoutes(app, context)
+  addOverviewRoutes(app, context)
   addBulkRoute(app, context)
   addImportRoute(app, context)
   addMeshRoutes(app, context)
+  addBackupRoutes(app, context)
   addKeyRoutes(app, context)
   addMetricsRoute(app, metrics)
   addDocsRoutes(app, () => openApiDocument(described, context.version))

@@ -1,6 +1,7 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { dirname } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import type { HomeLayout } from '../home.ts'
 import { ApiError, errorFromAnswer } from './client-errors.ts'
 
@@ -14,6 +15,8 @@ export interface Call {
   /** Path and query, encoded. */
   readonly path: string
   readonly body?: unknown
+  /** A body that is no JSON, and of any length: sent as it comes. */
+  readonly file?: AsyncIterable<Uint8Array> | undefined
   readonly accept?: string
   /** Further headers. */
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -96,10 +99,15 @@ export class HttpCaller {
     }
   }
 
-  /** The body's lines, without their ends. Throws when the connection is lost: a cut answer is never a whole one. */
+  /** The body's bytes. Throws when the connection is lost: a cut answer is never a whole one. */
+  bytes(response: IncomingMessage, call: Call): AsyncGenerator<Uint8Array> {
+    return this.#chunks(response, call)
+  }
+
+  /** The body's lines, without their ends. Throws as {@link bytes}. */
   async *lines(response: IncomingMessage, call: Call): AsyncGenerator<string> {
     let rest = ''
-    for await (const chunk of this.#chunks(response, call)) {
+    for await (const chunk of this.#text(response, call)) {
       const parts = (rest + chunk).split('\n')
       rest = parts.pop() ?? ''
       yield* parts
@@ -108,15 +116,18 @@ export class HttpCaller {
   }
 
   async text(response: IncomingMessage, call: Call): Promise<string> {
-    return (await Array.fromAsync(this.#chunks(response, call))).join('')
+    return (await Array.fromAsync(this.#text(response, call))).join('')
+  }
+
+  #text(response: IncomingMessage, call: Call): AsyncGenerator<string> {
+    return this.#chunks<string>(response.setEncoding('utf8'), call)
   }
 
   /** The idle limit runs only while this side waits, so that a slow consumer is not taken for a silent daemon. */
-  async *#chunks(response: IncomingMessage, call: Call): AsyncGenerator<string> {
+  async *#chunks<Chunk>(response: IncomingMessage, call: Call): AsyncGenerator<Chunk> {
     const abort = () => response.destroy(asError(call.signal?.reason))
     call.signal?.addEventListener('abort', abort, { once: true })
-    response.setEncoding('utf8')
-    const chunks: AsyncIterator<string> = response[Symbol.asyncIterator]()
+    const chunks: AsyncIterator<Chunk> = response[Symbol.asyncIterator]()
     try {
       call.signal?.throwIfAborted()
       for (;;) {
@@ -138,9 +149,15 @@ export class HttpCaller {
     const abort = () => outgoing.destroy(asError(call.signal?.reason))
     call.signal?.addEventListener('abort', abort, { once: true })
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
-      outgoing.once('response', resolve)
+      outgoing.once('response', (response) => {
+        // Whoever has answered, and said all, does not want the rest of a file.
+        if (call.file !== undefined) response.once('close', () => outgoing.destroy())
+        resolve(response)
+      })
       outgoing.on('error', reject)
-      outgoing.end(body)
+      if (call.file === undefined) outgoing.end(body)
+      // Where the daemon does not want all of it, its answer says why; what the file itself throws is told.
+      else pipeline(call.file, outgoing).catch(reject)
     })
     try {
       return await within(answered, call, (reason) => outgoing.destroy(reason))
@@ -194,6 +211,7 @@ function headersOf(call: Call, body: Buffer | undefined, target: Target): Reques
     headers['content-type'] = 'application/json'
     headers['content-length'] = String(body.length)
   }
+  if (call.file !== undefined) headers['content-type'] = 'application/octet-stream'
   if (target.kind === 'tcp' && target.token !== undefined) headers['authorization'] = `Bearer ${target.token}`
   return { method: call.method, path: call.path, headers }
 }

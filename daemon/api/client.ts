@@ -3,9 +3,12 @@
  * Node: no dependency is loaded.
  */
 import { setTimeout } from 'node:timers/promises'
+import type { BackupPart } from '../../crdt/backup/index.ts'
 import { type Environment, layoutOf, resolveHome } from '../home.ts'
+import type { RestoreReport } from './backup-schemas.ts'
 import { ApiError } from './client-errors.ts'
 import { type Call, chooseTarget, HttpCaller } from './client-http.ts'
+import type { Conflicted, ScopeCounts, Scopes } from './overview-schemas.ts'
 import type {
   ApiKey,
   ApiKeys,
@@ -44,8 +47,11 @@ import type {
   SyncReport,
 } from './schemas.ts'
 
+export type { BackupHeader, BackupPart } from '../../crdt/backup/index.ts'
 export { type Environment, type HomeLayout, layoutOf, resolveHome } from '../home.ts'
+export type { RestoreReport } from './backup-schemas.ts'
 export { ApiError, type ApiErrorInit } from './client-errors.ts'
+export type { Conflicted, ScopeCounts } from './overview-schemas.ts'
 export type * from './schemas.ts'
 
 /** Where the daemon is. Without `url` its unix socket is used, which needs no token. */
@@ -89,6 +95,11 @@ export interface EntryRef {
   readonly scope?: string | undefined
   /** Key of a memory, name of a skill. */
   readonly key: string
+}
+
+/** Which entries in conflict are listed; all where nothing is said. */
+export interface ConflictedQuery extends Pick<ListQuery, 'scope' | 'prefix' | 'limit'> {
+  readonly kind?: 'memory' | 'skill'
 }
 
 /** What is watched; everything from now on where nothing is said. */
@@ -165,6 +176,9 @@ export interface MeshClient {
   /** Throws the search index away and makes it anew. */
   rebuildSearch(options?: CallOptions): Promise<RebuiltSearch>
 
+  /** Scopes that hold something, by name, and how much. All entries are counted for it. */
+  scopes(options?: CallOptions): Promise<ScopeCounts[]>
+
   /** Many puts, each made or refused for itself; at most 500 and 2 MiB of JSON a call. */
   bulk(puts: readonly BulkPut[], options?: CallOptions): Promise<BulkReport>
   /** Changes of an entry, latest first, as many as a page holds (`limit`, at most 100; 25 unless given). */
@@ -174,6 +188,8 @@ export interface MeshClient {
     options?: CallOptions,
   ): Promise<History>
   conflicts(entry: EntryRef, options?: CallOptions): Promise<Conflicts['conflicts']>
+  /** Every entry whose writers disagree: memory first, each kind in order of scope, then key. In constant memory. */
+  eachConflicted(query?: ConflictedQuery, options?: CallOptions): AsyncIterable<Conflicted>
   /** Ends conflicts: those given, or all with what is shown. */
   resolve(entry: EntryRef, body?: ResolveBody, options?: WriteOptions): Promise<Tagged<MemoryRow | SkillRow>>
 
@@ -190,6 +206,17 @@ export interface MeshClient {
   leave(options?: LongCallOptions): Promise<LeaveReport>
   /** Reconciles with all members now. It ends when this client goes away or the signal is aborted. */
   sync(options?: LongCallOptions): Promise<SyncReport>
+
+  /**
+   * A backup of the node as of one moment, piece by piece, with its key unless `key` is false. That all has come, and
+   * nothing of it is damaged, is for `readBackup` to say.
+   */
+  backup(init?: { readonly key?: boolean | undefined }, options?: CallOptions): AsyncIterable<Uint8Array>
+  /**
+   * Takes in what a backup of this mesh has and the node lacks. It ends when this client goes away or the signal is
+   * aborted; what was taken in until then stays.
+   */
+  restore(backup: AsyncIterable<Uint8Array>, options?: LongCallOptions): Promise<RestoreReport>
 
   doctor(options?: CallOptions): Promise<Doctor>
   /** Makes a new token and writes it to the file; the old one is dead at once. The operator's unless it says `agent`. */
@@ -238,7 +265,11 @@ export function createClient(init: ClientInit = {}): MeshClient {
   const askDelete = <T>(path: string, { signal, timeoutMs: idleMs = DEFAULT_TIMEOUT_MS, ...rest }: WriteOptions = {}) =>
     http.json<T>({ method: 'DELETE', path, headers: preconditions(rest), signal, idleMs })
 
-  async function* rows<T>(path: string, query: ListQuery = {}, options: CallOptions = {}): AsyncGenerator<T> {
+  async function* rows<T>(
+    path: string,
+    query: ListQuery & ConflictedQuery = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<T> {
     const idleMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
     const { updatedSince: updated_since, ...rest } = query
     const text = queryString({ ...rest, updated_since })
@@ -276,9 +307,19 @@ export function createClient(init: ClientInit = {}): MeshClient {
     }
   }
 
-  const longWork = async <T>(path: string, body: unknown, options: LongCallOptions = {}): Promise<T> => {
+  async function* backup({ key }: { readonly key?: boolean | undefined } = {}, options: CallOptions = {}) {
+    const { signal, timeoutMs: idleMs = DEFAULT_TIMEOUT_MS } = options
+    const call: Call = { method: 'GET', path: `/backup${queryString({ key })}`, signal, idleMs }
+    yield* http.bytes(await http.open(call), call)
+  }
+
+  const longWork = async <T>(
+    path: string,
+    sent: Pick<Call, 'body' | 'file'>,
+    options: LongCallOptions = {},
+  ): Promise<T> => {
     const { signal, timeoutMs: idleMs } = options
-    const call: Call = { method: 'POST', path, body, accept: NDJSON, signal, idleMs }
+    const call: Call = { method: 'POST', path, ...sent, accept: NDJSON, signal, idleMs }
     for await (const line of http.lines(await http.open(call), call)) {
       const news = parseLine<WorkLine<T>>(line)
       if ('result' in news) return news.result
@@ -327,13 +368,17 @@ export function createClient(init: ClientInit = {}): MeshClient {
     conflicts: async (entry, options) =>
       (await ask<Conflicts>('GET', entryPath(entry, 'conflicts'), options)).conflicts,
     resolve: async (entry, body, options) => askRow('POST', entryPath(entry, 'resolve'), options, body ?? {}),
+    eachConflicted: (query, options) => rows<Conflicted>('/conflicts', query, options),
+    scopes: async (options) => (await ask<Scopes>('GET', '/scopes', options)).scopes,
     import: (batch, options) => ask('POST', '/import', options, batch),
     peers: async (options) => (await ask<Peers>('GET', '/peers', options)).peers,
     removePeer: async (peer, options) => ask('DELETE', `/peers/${segment(peer, 'peer')}`, options),
     invite: (invite, options) => ask('POST', '/invite', options, invite ?? {}),
-    join: (ticket, options) => longWork('/join', { ticket }, options),
-    leave: (options) => longWork('/leave', {}, options),
-    sync: (options) => longWork('/sync', {}, options),
+    join: (ticket, options) => longWork('/join', { body: { ticket } }, options),
+    leave: (options) => longWork('/leave', { body: {} }, options),
+    sync: (options) => longWork('/sync', { body: {} }, options),
+    backup,
+    restore: (file, options) => longWork('/restore', { file }, options),
     doctor: (options) => ask('GET', '/doctor', options),
     rotateToken: (rotate, options) => ask('POST', '/token/rotate', options, rotate ?? {}),
     keys: async (options) => (await ask<ApiKeys>('GET', '/keys', options)).keys,
@@ -342,6 +387,18 @@ export function createClient(init: ClientInit = {}): MeshClient {
     config: (options) => ask('GET', '/config', options),
     close: () => http.close(),
   }
+}
+
+/**
+ * Reads what {@link MeshClient.backup} gave, or a file of it, front to back. It is whole, and every byte as it was written,
+ * only when this has ended without an error.
+ * @throws {Error} with `code`: `BACKUP_INVALID`, `BACKUP_DAMAGED`, `BACKUP_TOO_NEW`; what ended the making of it; what the
+ * source throws
+ */
+export async function* readBackup(source: AsyncIterable<Uint8Array>): AsyncGenerator<BackupPart> {
+  // Loaded by whoever needs it alone: most programs never see a backup.
+  const backup = await import('../../crdt/backup/index.ts')
+  yield* backup.readBackup(source)
 }
 
 /** Events of a stream, as its lines have them (the WHATWG's text/event-stream). */

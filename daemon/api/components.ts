@@ -7,7 +7,7 @@ import type {
   RawServerDefault,
 } from 'fastify'
 import type { Logger } from 'pino'
-import type { EntryStore, Replica } from '../../crdt/replica/replica.ts'
+import type { BackupStore, EntryStore, Replica } from '../../crdt/replica/replica.ts'
 import type { Finding, Mesh } from '../../transports/mesh.ts'
 import type { LoadedConfig } from '../config/index.ts'
 import type { HomeLayout } from '../home.ts'
@@ -18,7 +18,7 @@ import type { RouteNotes } from './openapi.ts'
 
 /** What the store API reads, writes and steers. It owns none of these: it neither opens nor closes them. */
 export interface ApiComponents {
-  readonly store: EntryStore & Pick<Replica, 'databaseId'>
+  readonly store: EntryStore & BackupStore & Pick<Replica, 'databaseId'>
   readonly mesh: Mesh
   /** All that `mesh doctor` shows, the mesh's own findings included. */
   readonly findings: () => Promise<readonly Finding[]>
@@ -42,8 +42,9 @@ export interface ApiInit {
 export interface ApiLimits {
   /** Connections per listener, each; above it the longest idle one is cut. */
   readonly maxConnections: number
-  /** Requests being served at once; above it 429. */
+  /** Requests being served at once; above it 429. And of one key, or of all who show none: operator and agents have no own bound. */
   readonly maxRequests: number
+  readonly maxRequestsOfKey: number
   /** From a connection's first moment to the end of a request's headers. */
   readonly headersMs: number
   /** From there to the end of the request's body. */
@@ -66,6 +67,8 @@ export const DEFAULT_LIMITS: ApiLimits = {
   maxConnections: 256,
   // With bodies of 2 MiB at most 256 MiB are held.
   maxRequests: 128,
+  // Half of them: one key whose answers nobody reads keeps no other out.
+  maxRequestsOfKey: 64,
   headersMs: 10_000,
   requestMs: 60_000,
   keepAliveMs: 10_000,

@@ -57,6 +57,17 @@ describe('the description of the API', () => {
     }
   })
 
+  test('says of many what each one is, though each is judged by itself', () => {
+    const { body } = operations.find(({ path }) => path === '/import') ?? {}
+    for (const list of ['memory', 'skills']) {
+      expect(body?.properties?.[list]?.items?.properties, list).toMatchObject({
+        ts: {},
+        expires_at: { type: 'number' },
+      })
+    }
+    expect(body?.properties?.['skills']?.items?.properties).toHaveProperty('path')
+  })
+
   test('is a page to read as well, on which nothing runs', async () => {
     const { status, text, headers } = await lab.tcp('/docs')
     expect([status, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8'])

@@ -35,7 +35,7 @@ export function createGuard(credentials: Credentials, init: GuardInit): Guard {
     const { host } = request.headers
     if (!local && host !== known) known = checkHost(host, init)
     checkOrigin(request)
-    checkContentType(request.headers['content-type'])
+    checkContentType(request.headers['content-type'], request.url)
     return isPublic(request.url) ? PUBLIC : authenticate(request.headers, credentials, local || !init.auth)
   }
 }
@@ -81,9 +81,13 @@ function checkOrigin(request: IncomingMessage): void {
   throw new MeshError('ORIGIN_REFUSED', 'origin: web pages may not call this API', { field: 'origin', hint })
 }
 
+/** The one call that takes a file. No web form sends it: they have three types, and this is none of them. */
+const takesFile = (url = '') => /^\/restore(\?|$)/.test(url)
+
 /** JSON, or no type at all: many callers leave it out. */
-function checkContentType(header: string | undefined): void {
+function checkContentType(header: string | undefined, url: string | undefined): void {
   const type = header?.split(';')[0]?.trim().toLowerCase() ?? ''
+  if (type === 'application/octet-stream' && takesFile(url)) return
   if (type === '' || type === 'application/json' || /^application\/[\w.+-]+\+json$/.test(type)) return
   const simple = ['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain'].includes(type)
   const init = { field: 'content-type', hint: 'send application/json' }

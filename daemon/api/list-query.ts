@@ -1,4 +1,4 @@
-import { parseMemoryKey, parseScope } from '../../crdt/entry/index.ts'
+import { type Kind, parseMemoryKey, parseScope } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { ListOptions } from '../../crdt/replica/replica.ts'
 
@@ -30,15 +30,16 @@ const isGiven = (text: string | undefined): text is string => text !== undefined
 
 type Place = NonNullable<ListOptions['after']>
 
-/** The place behind which the next page begins, as opaque text. */
-export function cursorOf({ scope, key }: Place): string {
-  return Buffer.from(JSON.stringify([scope, key])).toString('base64url')
+/** The place behind which the next page begins, as opaque text; with the kind where a list is of both. */
+export function cursorOf({ scope, key }: Place, kind?: Kind): string {
+  return Buffer.from(JSON.stringify(kind === undefined ? [scope, key] : [scope, key, kind])).toString('base64url')
 }
 
-function parseCursor(text: string): Place {
+/** @throws {MeshError} `CURSOR_INVALID` */
+export function parseCursor(text: string): Place & { readonly kind: Kind } {
   try {
-    const [scope, key] = JSON.parse(Buffer.from(text, 'base64url').toString()) as [unknown, unknown]
-    return { scope: parseScope(scope), key: parseMemoryKey(key) }
+    const [scope, key, kind] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[]
+    return { scope: parseScope(scope), key: parseMemoryKey(key), kind: kind === 'skill' ? 'skill' : 'memory' }
   } catch (cause) {
     const hint = 'take it from the Link of the page before, and leave it out for the first page'
     throw new MeshError('CURSOR_INVALID', 'cursor: is none that a list gave', { field: 'cursor', hint, cause })

@@ -39,10 +39,13 @@ export function createBoundedServer(listener: RequestListener, limits: ApiLimits
     requireHostHeader: false,
   })
   server.timeout = limits.unreadMs
-  server.on('request', listener)
+  const connections = capConnections(server, limits.maxConnections, hears.onAnswered)
+  server.on('request', (request, response) => {
+    if (!request.socket.destroyed) listener(request, response)
+  })
   server.on('error', hears.onError)
   server.on('clientError', answerMalformed)
-  return { server, connections: capConnections(server, limits.maxConnections, hears.onAnswered) }
+  return { server, connections }
 }
 
 /** Node's parser gave up on what came: it says so, where the connection still takes it, and hangs up. */
@@ -68,6 +71,24 @@ function nameParserFault(code: string | undefined): MeshError {
       return new MeshError('HEADERS_TOO_LARGE', `URL and headers are larger than ${MAX_HEADER_BYTES} bytes`)
     default:
       return new MeshError('REQUEST_MALFORMED', 'this is not HTTP/1.1')
+  }
+}
+
+/**
+ * Lets the body that comes over a socket take any time until disposed, as long as it does not pause for `silentMs`. Node
+ * has one bound on the time of a body for all of a server, and so it is off for its other callers meanwhile: those are
+ * cut when this is over. For what only an operator may send, one at a time.
+ */
+export function allowLongBody(socket: Socket, silentMs: number): Disposable {
+  const { server } = socket as Socket & { readonly server: Server }
+  const before = server.requestTimeout
+  server.requestTimeout = 0
+  socket.setTimeout(silentMs)
+  return {
+    [Symbol.dispose]() {
+      server.requestTimeout = before
+      socket.setTimeout(0)
+    },
   }
 }
 

@@ -29,7 +29,7 @@ export interface Operation {
 
 interface Described {
   readonly parameters?: readonly Parameter[]
-  readonly requestBody?: { readonly content: { readonly 'application/json': { readonly schema: Schema } } }
+  readonly requestBody?: { readonly content: { readonly 'application/json'?: { readonly schema: Schema } } }
   readonly security: readonly unknown[]
   readonly responses: Readonly<Record<string, unknown>>
 }
@@ -41,7 +41,7 @@ export function operationsOf(document: unknown): Operation[] {
       method: method.toUpperCase(),
       path,
       parameters,
-      body: requestBody?.content['application/json'].schema,
+      body: requestBody?.content['application/json']?.schema,
       security,
       responses,
     })),

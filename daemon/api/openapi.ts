@@ -12,6 +12,10 @@ export interface RouteNotes {
   readonly answer?: unknown
   /** Media type of the answer; JSON unless it says otherwise. */
   readonly answerType?: string | undefined
+  /** Schema of the body, where the route checks parts of it by itself. */
+  readonly body?: unknown
+  /** Media type of the body, where it is no JSON. */
+  readonly bodyType?: string | undefined
   /** Whether `If-Match` and `If-None-Match` are looked at. */
   readonly conditional?: 'read' | 'write' | undefined
 }
@@ -81,11 +85,16 @@ function operationOf({ method, url, schema, right, notes }: DescribedRoute): Jso
     description: [notes.description, NEEDS[right]].filter(Boolean).join(' '),
     security: right === 'public' ? [] : [{ bearer: [] }, { key: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(schema.body === undefined
-      ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: schema.body } } } }),
+    ...bodyOf(schema, notes),
     responses: responsesOf(schema, notes),
   }
+}
+
+function bodyOf({ body: checked }: FastifySchema, { body = checked, bodyType }: RouteNotes): Json {
+  if (bodyType !== undefined) return { requestBody: { required: true, content: { [bodyType]: { schema: {} } } } }
+  return body === undefined
+    ? {}
+    : { requestBody: { required: true, content: { 'application/json': { schema: body } } } }
 }
 
 function operationIdOf(method: string, url: string): string {

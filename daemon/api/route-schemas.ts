@@ -1,7 +1,9 @@
 import type { FastifySchema } from 'fastify'
 import { Type } from 'typebox'
 import type { Right } from './access/index.ts'
+import { BackupQuerySchema, RestoreReportSchema } from './backup-schemas.ts'
 import type { RouteNotes } from './openapi.ts'
+import { ConflictedQuerySchema, ConflictedSchema, ScopesSchema } from './overview-schemas.ts'
 import {
   ApiKeySchema,
   ApiKeysSchema,
@@ -20,7 +22,9 @@ import {
   HistoryQuerySchema,
   HistorySchema,
   ImportBodySchema,
+  ImportMemorySchema,
   ImportReportSchema,
+  ImportSkillSchema,
   InvitationSchema,
   InviteBodySchema,
   JoinBodySchema,
@@ -58,13 +62,17 @@ const PeerParams = Type.Object({ peer: Type.String() })
 const failures = { '4xx': ErrorSchema, '5xx': ErrorSchema }
 const answers = <Schema>(schema: Schema) => ({ 200: schema, ...failures })
 
+const FILE = 'application/octet-stream'
+/** What is made while it is sent, and for nobody who wants the head alone: there is no HEAD of it. */
+const STREAMS: ReadonlySet<string | undefined> = new Set(['text/event-stream', FILE])
+
 /** What `app.get` and the others take beside path and handler. */
 const route = <Schema extends FastifySchema>(
   right: Right,
   summary: string,
   schema: Schema,
   notes: Omit<RouteNotes, 'summary'> = {},
-) => ({ schema, config: { right, notes: { summary, ...notes } } })
+) => ({ schema, exposeHeadRoute: !STREAMS.has(notes.answerType), config: { right, notes: { summary, ...notes } } })
 
 const NDJSON = 'With `Accept: application/x-ndjson` it answers in lines, the first of them progress.'
 const PAGES = 'With a limit of up to 1000 it is a page, whose `Link` leads to the next; else rows are streamed.'
@@ -187,11 +195,26 @@ export const routes = {
     },
     { conditional: 'write' },
   ),
+  conflicted: route(
+    'read',
+    'Entries whose writers disagree',
+    { querystring: ConflictedQuerySchema, response: failures },
+    { answer: Type.Array(ConflictedSchema), description: `Memory first. ${PAGES}` },
+  ),
+  scopes: route('read', 'Scopes, and how much is in each', { response: answers(ScopesSchema) }),
   bulk: route('write', 'Put many', { body: BulkBodySchema, response: answers(BulkReportSchema) }),
-  import: route('operate', 'Take in what older tools kept', {
-    body: ImportBodySchema,
-    response: answers(ImportReportSchema),
-  }),
+  import: route(
+    'operate',
+    'Take in an export, or what older tools kept',
+    { body: ImportBodySchema, response: answers(ImportReportSchema) },
+    {
+      body: Type.Object({
+        memory: Type.Optional(Type.Array(ImportMemorySchema)),
+        skills: Type.Optional(Type.Array(ImportSkillSchema)),
+      }),
+      description: 'Each item is judged by itself: a bad one keeps none of the others out.',
+    },
+  ),
   peers: route('inspect', 'Members of the mesh', { response: answers(PeersSchema) }),
   removePeer: route('operate', 'Remove a member', { params: PeerParams, response: answers(PeerIdentitySchema) }),
   invite: route('operate', 'Make a ticket', { body: InviteBodySchema, response: answers(InvitationSchema) }),
@@ -207,6 +230,23 @@ export const routes = {
     'Reconcile with all members',
     { response: answers(SyncReportSchema) },
     { description: NDJSON },
+  ),
+  backup: route(
+    'operate',
+    'A backup of the node, made while it runs',
+    { querystring: BackupQuerySchema, response: failures },
+    {
+      answer: Type.Unsafe<unknown>({}),
+      answerType: FILE,
+      description:
+        'Holds the key of the node, unless key is false, and all that was ever written: as secret as the node.',
+    },
+  ),
+  restore: route(
+    'operate',
+    'Take in what a backup of this mesh has and this node lacks',
+    { response: answers(RestoreReportSchema) },
+    { bodyType: FILE, description: `${NDJSON} What is newer here stays, and what was deleted stays deleted.` },
   ),
   doctor: route('inspect', 'What an operator should know or mend', { response: answers(DoctorSchema) }),
   listKeys: route('operate', 'All keys', { response: answers(ApiKeysSchema) }),

@@ -23,7 +23,7 @@ export function addEventRoutes(app: ApiApp, { stopping }: RouteContext, hub: Eve
       prefix: query.prefix || undefined,
       mayRead: access.mayRead,
     }
-    const signal = AbortSignal.any([callerGone(reply), stopping])
+    const signal = AbortSignal.any([callerGone(reply), stopping, ...(access.ended ? [access.ended] : [])])
     const { events, leave } = hub.watch(access.name, from, filter, signal)
     reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no')
     try {

@@ -1,8 +1,10 @@
-import { MESH_SCOPE, parseMemoryKey, parseNodeId, parseScope, parseSkillName } from '../../crdt/entry/index.ts'
+import { parseMemoryKey, parseNodeId, parseScope } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
+import type { ImportOutcome } from '../../crdt/replica/replica.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { describeError } from './http-errors.ts'
 import { routes } from './route-schemas.ts'
+import { skillPutOf } from './routes-skills.ts'
 import {
   type ImportMemory,
   ImportMemorySchema,
@@ -13,7 +15,6 @@ import {
 } from './schemas.ts'
 import { compileCheck } from './validator.ts'
 
-type Outcome = 'taken' | 'equal' | 'older'
 type Refusal = ImportReport['refused'][number]
 
 /** Writes under way at once: enough for the store to commit them in groups. */
@@ -22,22 +23,20 @@ const AT_ONCE = 32
 const checkMemory = compileCheck(ImportMemorySchema)
 const checkSkill = compileCheck(ImportSkillSchema)
 
-/** Takes in what earlier tools kept. An item that is refused keeps none of the others out. */
+/** Takes in what earlier tools kept, and what an export holds. An item that is refused keeps none of the others out. */
 export function addImportRoute(app: ApiApp, { store, mesh }: RouteContext): void {
-  const takeMemory = (item: unknown, at: string): Promise<Outcome> => {
+  const takeMemory = (item: unknown, at: string): Promise<ImportOutcome> => {
     checkMemory(item, at)
-    const { scope, key, value, node_id, ts } = item as ImportMemory
+    const { scope, key, value, node_id, ts, expires_at: expiresAt } = item as ImportMemory
     const nodeId = node_id === undefined ? mesh.nodeId : parseNodeId(node_id, `${at}.node_id`)
     const id = { scope: parseScope(scope, `${at}.scope`), key: parseMemoryKey(key, `${at}.key`) }
-    return store.importMemory({ ...id, value, nodeId }, ts)
+    return store.importMemory({ ...id, value, nodeId, expiresAt }, ts)
   }
 
-  const takeSkill = (item: unknown, at: string): Promise<Outcome> => {
+  const takeSkill = (item: unknown, at: string): Promise<ImportOutcome> => {
     checkSkill(item, at)
-    const { scope, name, content, source_node, ts } = item as ImportSkill
-    const nodeId = source_node === undefined ? mesh.nodeId : parseNodeId(source_node, `${at}.source_node`)
-    const id = { scope: scope === undefined ? MESH_SCOPE : parseScope(scope, `${at}.scope`) }
-    return store.importSkill({ ...id, name: parseSkillName(name, `${at}.name`), nodeId, content }, ts)
+    const given = item as ImportSkill
+    return store.importSkill(skillPutOf(given, mesh.nodeId, at), given.ts)
   }
 
   app.post('/import', routes.import, async ({ body: { memory = [], skills = [] } }) => {
@@ -49,7 +48,7 @@ export function addImportRoute(app: ApiApp, { store, mesh }: RouteContext): void
       ...memory.map((item, i) => () => attempt('memory', item, () => takeMemory(item, `memory[${i}]`))),
       ...skills.map((item, i) => () => attempt('skill', item, () => takeSkill(item, `skills[${i}]`))),
     ]
-    const report: ImportReport = { taken: 0, equal: 0, older: 0, refused: [] }
+    const report: ImportReport = { taken: 0, equal: 0, older: 0, expired: 0, refused: [] }
     for (let i = 0; i < jobs.length; i += AT_ONCE) {
       const settled = await Promise.allSettled(jobs.slice(i, i + AT_ONCE).map((job) => job()))
       for (const outcome of settled) {
@@ -63,7 +62,11 @@ export function addImportRoute(app: ApiApp, { store, mesh }: RouteContext): void
 }
 
 /** The item's fault becomes a refusal; the store's own failure ends the import. */
-async function attempt(kind: Refusal['kind'], item: unknown, take: () => Promise<Outcome>): Promise<Outcome | Refusal> {
+async function attempt(
+  kind: Refusal['kind'],
+  item: unknown,
+  take: () => Promise<ImportOutcome>,
+): Promise<ImportOutcome | Refusal> {
   try {
     return await take()
   } catch (error) {

@@ -5,7 +5,7 @@ import { readable, writable } from './access/index.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { etagOf, expectationOf } from './etag.ts'
 import { routes } from './route-schemas.ts'
-import { rowOf, runSearch } from './routes-search.ts'
+import { searchRows } from './routes-search.ts'
 import { sendJson, sendList, sendRow } from './row-stream.ts'
 import type { PutMemory } from './schemas.ts'
 
@@ -15,10 +15,9 @@ export function addMemoryRoutes(app: ApiApp, context: RouteContext): void {
 
   app.get('/mesh/memory', routes.listMemory, async (request, reply) => {
     const { q, scope, prefix, limit, mode } = request.query
-    if (q === undefined || q === '') return sendList(request, reply, { store, kind: 'memory' })
-    const search = { kind: 'memory', text: q, field: 'q', scope, prefix, limit, mode } as const
-    const { hits } = await runSearch(context, request.access, search)
-    sendJson(reply, JSON.stringify(hits.map(rowOf)))
+    if (q === undefined) return sendList(request, reply, { store, kind: 'memory' })
+    const search = { text: q, field: 'q', scope, prefix, limit, mode } as const
+    sendJson(reply, JSON.stringify(await searchRows(context, request.access, search)))
   })
 
   app.get('/mesh/memory/:scope/*', routes.getMemory, async ({ params, headers, access }, reply) => {

@@ -1,7 +1,7 @@
 import { type Kind, parseScope, type Scope } from '../../crdt/entry/index.ts'
 import { MeshError } from '../../crdt/errors.ts'
 import type { EntryStore } from '../../crdt/replica/replica.ts'
-import type { Search, SearchHit, SearchResult } from '../search/index.ts'
+import type { Search, SearchHit, SearchQuery, SearchResult } from '../search/index.ts'
 import { type Access, readable } from './access/index.ts'
 import type { ApiApp, RouteContext } from './components.ts'
 import { routes } from './route-schemas.ts'
@@ -13,10 +13,10 @@ export interface RawSearch {
   /** How the caller named the text, for errors. */
   readonly field: 'q' | 'query'
   readonly kind?: Kind | undefined
-  readonly scope?: string | undefined
-  readonly prefix?: string | undefined
-  readonly limit?: number | undefined
-  readonly mode?: string | undefined
+  readonly scope?: string | null | undefined
+  readonly prefix?: string | null | undefined
+  readonly limit?: number | null | undefined
+  readonly mode?: string | null | undefined
 }
 
 /** Most results; a caller that asks for more gets these. */
@@ -32,10 +32,11 @@ export function addSearchRoutes(app: ApiApp, context: RouteContext): void {
   })
 
   app.post('/mesh/query', routes.query, async ({ body, access }) => {
-    const field = body.query === undefined ? 'q' : 'query'
-    const text = body.query ?? body.q
-    if (text === undefined) throw new MeshError('REQUEST_INVALID', 'query: is missing', { field: 'query' })
-    return (await runSearch(context, access, { ...body, kind: 'memory', text, field })).hits.map(rowOf)
+    const { query, q } = body
+    const field = typeof query === 'string' ? 'query' : 'q'
+    const text = query ?? q
+    if (typeof text !== 'string') throw new MeshError('REQUEST_INVALID', 'query: is missing', { field: 'query' })
+    return searchRows(context, access, { ...body, text, field })
   })
 
   app.post('/search/rebuild', routes.rebuildSearch, async () => {
@@ -48,29 +49,47 @@ export function addSearchRoutes(app: ApiApp, context: RouteContext): void {
  * Searches what the caller may read.
  * @throws {MeshError} `SEARCH_UNAVAILABLE`, `FORBIDDEN`, `QUERY_INVALID`, `SEARCH_NOT_READY`
  */
-export async function runSearch(
-  { search, store }: Pick<RouteContext, 'search' | 'store'>,
+async function runSearch(context: SearchContext, access: Access, raw: RawSearch): Promise<SearchResult> {
+  const { search, query } = parseSearch(context, access, raw)
+  return search.search(query)
+}
+
+/**
+ * A search as earlier tools ask, of memory alone. Their empty question is one, to which nothing is the answer.
+ * @throws {MeshError} as {@link runSearch}
+ */
+export async function searchRows(context: SearchContext, access: Access, raw: RawSearch): Promise<SearchRow[]> {
+  const { search, query } = parseSearch(context, access, { ...raw, kind: 'memory' })
+  if (query.text.trim() === '') return []
+  return (await search.search(query)).hits.map(rowOf)
+}
+
+type SearchContext = Pick<RouteContext, 'search' | 'store'>
+
+function parseSearch(
+  { search, store }: SearchContext,
   access: Access,
   { text, field, kind, scope, prefix, limit, mode }: RawSearch,
-): Promise<SearchResult> {
+): { readonly search: Search; readonly query: SearchQuery } {
   if (mode === 'semantic') {
     const hint = 'search by words: leave mode out, or say fts'
     throw new MeshError('SEARCH_UNAVAILABLE', 'mode: there is no search by meaning', { field: 'mode', hint })
   }
-  if (mode !== undefined && mode !== '' && mode !== 'fts') {
+  if (mode && mode !== 'fts') {
     throw new MeshError('REQUEST_INVALID', 'mode: is neither fts nor semantic', { field: 'mode' })
   }
-  return available(search, field).search({
+  const query = {
     text,
     ...(kind && { kind }),
     ...scopesOf(store, access, scope),
     ...(prefix && { prefix }),
-    ...(limit !== undefined && { limit: Math.min(limit, MAX_RESULTS) }),
-  })
+    ...(limit && { limit: Math.min(limit, MAX_RESULTS) }),
+  }
+  return { search: available(search, field), query }
 }
 
 /** A result as earlier tools have it. */
-export function rowOf({ scope, key, snippet }: SearchHit): SearchRow {
+function rowOf({ scope, key, snippet }: SearchHit): SearchRow {
   return { scope, key, snippet: snippet.text }
 }
 
@@ -85,8 +104,8 @@ function available(search: Search | undefined, field: string): Search {
   throw new MeshError('SEARCH_UNAVAILABLE', `${field}: search is switched off on this node`, { field, hint })
 }
 
-function scopesOf(store: Pick<EntryStore, 'scopes'>, access: Access, scope: string | undefined) {
-  if (scope !== undefined && scope !== '') return { scope: readable(access, parseScope(scope)) }
+function scopesOf(store: Pick<EntryStore, 'scopes'>, access: Access, scope: string | null | undefined) {
+  if (scope) return { scope: readable(access, parseScope(scope)) }
   const all = store.scopes()
   const scopes: readonly Scope[] = all.filter(access.mayRead)
   return scopes.length === all.length && access.rights.has('inspect') ? {} : { scopes }

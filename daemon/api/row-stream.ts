@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Kind } from '../../crdt/entry/index.ts'
+import type { EntryId, Kind } from '../../crdt/entry/index.ts'
 import { type VersionedRow, versionOf } from '../../crdt/replica/index.ts'
 import type { EntryStore, StoredEntry } from '../../crdt/replica/replica.ts'
 import { readable } from './access/index.ts'
@@ -44,19 +44,39 @@ export async function sendList(
   { store, kind }: { readonly store: EntryStore; readonly kind: Kind },
 ): Promise<void> {
   const query = request.query as RawListQuery & { readonly etags?: boolean }
-  const asked = parseListQuery(query)
+  const { limit, ...asked } = parseListQuery(query)
   const scopes =
     asked.scopes?.map((scope) => readable(request.access, scope)) ?? store.scopes().filter(request.access.mayRead)
-  const options = { ...asked, scopes, signal: callerGone(reply) }
-  const render = query.etags === true ? withEtag : withoutEtag
-  const { limit } = options
-  if (limit === undefined || limit > MAX_PAGE_ROWS) return sendRows(reply, store.list(kind, options), render)
+  const entries = store.list(kind, { ...asked, scopes, signal: callerGone(reply) })
+  return sendPages(request, reply, { limit, entries, render: query.etags === true ? withEtag : withoutEtag, cursorOf })
+}
 
+/** What {@link sendPages} sends. */
+export interface Listing {
+  /** What the caller said. */
+  readonly limit: number | undefined
+  /** All there are; no more is read of them than is sent. */
+  readonly entries: AsyncIterable<StoredEntry>
+  /** An entry as JSON. */
+  readonly render: (entry: StoredEntry) => string
+  readonly cursorOf: (id: EntryId) => string
+}
+
+/** As {@link sendList}, of whatever can be listed. */
+export async function sendPages(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { limit, entries, render, cursorOf: placeOf }: Listing,
+): Promise<void> {
+  if (limit === undefined || limit > MAX_PAGE_ROWS) {
+    if (request.method === 'HEAD') return sendNothing(reply)
+    return sendRows(reply, limit === undefined ? entries : upTo(limit, entries), render)
+  }
   const lines: string[] = []
   let characters = 0
-  let last: StoredEntry['id'] | undefined
+  let last: EntryId | undefined
   let isMore = false
-  for await (const entry of store.list(kind, { ...options, limit: limit + 1 })) {
+  for await (const entry of entries) {
     isMore = lines.length === limit || characters > MAX_PAGE_CHARACTERS
     if (isMore) break
     const line = render(entry)
@@ -66,10 +86,23 @@ export async function sendList(
   }
   if (isMore && last !== undefined) {
     const next = new URL(request.url, 'http://localhost')
-    next.searchParams.set('cursor', cursorOf(last))
+    next.searchParams.set('cursor', placeOf(last))
     reply.header('link', `<${next.pathname}${next.search}>; rel="next"`)
   }
   reply.type(JSON_TYPE).send(lines.length === 0 ? '[\n]\n' : `[\n${lines.join(',\n')}\n]\n`)
+}
+
+async function* upTo(limit: number, entries: AsyncIterable<StoredEntry>): AsyncGenerator<StoredEntry> {
+  let left = limit
+  for await (const entry of entries) {
+    yield entry
+    if (--left === 0) return
+  }
+}
+
+/** Answers a HEAD of what would be streamed: nothing is read, and so no length is told. */
+function sendNothing(reply: FastifyReply): void {
+  reply.type(JSON_TYPE).send(Readable.from([]))
 }
 
 async function sendRows(

@@ -103,14 +103,14 @@ export const ListMemoryQuerySchema = Type.Object({ ...ListQuerySchema.properties
 
 const KindSchema = Type.Union([Type.Literal('memory'), Type.Literal('skill')])
 
-/** As earlier tools ask; `q` is `query` by its other name. */
+/** As earlier tools ask; `q` is `query` by its other name. Null counts as absent: what a tool has no value for it sends so. */
 export const QueryBodySchema = Type.Object({
-  query: OptionalText,
-  q: OptionalText,
-  scope: OptionalText,
-  prefix: OptionalText,
-  limit: Type.Optional(Type.Integer({ minimum: 1 })),
-  mode: OptionalText,
+  query: Type.Optional(NullableText),
+  q: Type.Optional(NullableText),
+  scope: Type.Optional(NullableText),
+  prefix: Type.Optional(NullableText),
+  limit: Type.Optional(Type.Unsafe<number | null>({ type: ['integer', 'null'], minimum: 1 })),
+  mode: Type.Optional(NullableText),
 })
 export const SearchRowSchema = Type.Object({ scope: Type.String(), key: Type.String(), snippet: Type.String() })
 export type SearchRow = Static<typeof SearchRowSchema>
@@ -241,22 +241,26 @@ export const BulkReportSchema = Type.Object({
 export type BulkReport = Static<typeof BulkReportSchema>
 export type BulkResult = BulkReport['results'][0]
 
-/** An item's `ts` is when it was written, in Unix seconds; now where it is absent. */
+/** An item's `ts` is when it was written, in Unix seconds; now where it is absent. `expires_at` is as in a put. */
 export const ImportMemorySchema = Type.Object({
   scope: Type.String(),
   key: Type.String(),
   value: Json,
   node_id: OptionalText,
   ts: Type.Optional(Type.Number({ minimum: 0 })),
+  expires_at: OptionalTime,
 })
 export type ImportMemory = Static<typeof ImportMemorySchema>
 
+/** At least one of `content` and `path` is text; null counts as absent. */
 export const ImportSkillSchema = Type.Object({
   name: Type.String(),
-  content: Type.String(),
+  content: Type.Optional(NullableText),
+  path: Type.Optional(NullableText),
   source_node: OptionalText,
   scope: OptionalText,
   ts: Type.Optional(Type.Number({ minimum: 0 })),
+  expires_at: OptionalTime,
 })
 export type ImportSkill = Static<typeof ImportSkillSchema>
 
@@ -271,11 +275,12 @@ export interface ImportBatch {
   readonly skills?: readonly ImportSkill[]
 }
 
-/** How many were taken, held already, or older than what is held; and which were refused, with the reason. */
+/** How many were taken, held already, older than what is held, or over by their own time; which were refused, and why. */
 export const ImportReportSchema = Type.Object({
   taken: Count,
   equal: Count,
   older: Count,
+  expired: Count,
   refused: Type.Array(
     Type.Object({
       kind: Type.Union([Type.Literal('memory'), Type.Literal('skill')]),

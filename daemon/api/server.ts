@@ -41,6 +41,8 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   let boundPort: number | undefined
   let listening = false
   const serving = new Map<ServerResponse, Served>()
+  /** Of these, how many are whose; of keys alone. */
+  const ofKeys = new Map<string, number>()
   let stopped: Promise<void> | undefined
 
   const url = () =>
@@ -71,8 +73,26 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
         hint: 'send fewer at once',
       })
     }
+    const { access } = request
+    if (!access.rights.has('inspect')) takeOfKey(access.name)
     serving.set(reply.raw, { request, stats, at: performance.now() })
     done()
+  }
+  /** @throws {MeshError} `TOO_MANY_REQUESTS` */
+  const takeOfKey = (name: string) => {
+    const count = ofKeys.get(name) ?? 0
+    if (count >= limits.maxRequestsOfKey) {
+      throw new MeshError('TOO_MANY_REQUESTS', `more than ${limits.maxRequestsOfKey} requests of ${name} at once`, {
+        hint: 'send fewer at once',
+      })
+    }
+    ofKeys.set(name, count + 1)
+  }
+  const giveBack = ({ request: { access } }: Served) => {
+    if (access.rights.has('inspect')) return
+    const left = (ofKeys.get(access.name) ?? 1) - 1
+    if (left > 0) ofKeys.set(access.name, left)
+    else ofKeys.delete(access.name)
   }
   const context = { ...components, ...init, url, stopping: stopping.signal }
   const app = createApp(context, { hub, metrics, enter, admit }, log)
@@ -80,14 +100,21 @@ export function createApi(components: ApiComponents, init: ApiInit): Api {
   app.decorateRequest('access')
   app.decorateRequest('stats')
 
-  const route = (request: IncomingMessage, response: ServerResponse) => app.routing(request, response)
+  const route = (request: IncomingMessage, response: ServerResponse) => {
+    // Some tools send it with nothing in it: to Fastify that is a type that there is not, also where nothing follows.
+    if (request.headers['content-type'] === '') delete request.headers['content-type']
+    app.routing(request, response)
+  }
   const onError = (err: Error) => {
     // What goes wrong while it begins to listen is thrown by `start`.
     if (listening) log.error({ err }, 'a listener failed to take a connection')
   }
   const onAnswered = (response: ServerResponse) => {
     const served = serving.get(response)
-    if (served !== undefined) count(served, response)
+    if (served !== undefined) {
+      giveBack(served)
+      count(served, response)
+    }
     serving.delete(response)
     if (stopping.signal.aborted) setImmediate(closeIdle)
   }

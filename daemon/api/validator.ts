@@ -6,13 +6,14 @@ import { Value } from 'typebox/value'
 import { MeshError } from '../../crdt/errors.ts'
 
 /**
- * Fastify's validator over TypeBox. Query strings, which are all text, are read as the numbers that the schema wants; a
- * missing body is an empty object, so that what it lacks is named. Nothing is removed and no default filled in.
+ * Fastify's validator over TypeBox. Query strings, which are all text, are read as the numbers that the schema wants, and
+ * an empty one counts as none; a missing body is an empty object, so that what it lacks is named. Nothing else is removed
+ * and no default filled in.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const check = compileCheck(schema)
   return (value: unknown) => {
-    const part = httpPart === 'querystring' ? Value.Convert(schema, value) : (value ?? {})
+    const part = httpPart === 'querystring' ? Value.Convert(schema, withoutEmpty(schema, value)) : (value ?? {})
     try {
       check(part)
       return { value: part }
@@ -20,6 +21,13 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
       return { error: error as MeshError }
     }
   }
+}
+
+/** What an empty text says is for the route to judge; as a number or a choice it says nothing. */
+function withoutEmpty(schema: TSchema, query: unknown): unknown {
+  const { properties = {} } = schema as { properties?: Readonly<Record<string, { readonly type?: string }>> }
+  const given = Object.entries(query as Record<string, unknown>)
+  return Object.fromEntries(given.filter(([name, value]) => value !== '' || properties[name]?.type === 'string'))
 }
 
 /**

@@ -15,6 +15,8 @@ export interface Access {
   readonly rights: ReadonlySet<Right>
   readonly mayRead: (scope: Scope) => boolean
   readonly mayWrite: (scope: Scope) => boolean
+  /** Aborted when the token or key is replaced or revoked: what is still being answered ends. */
+  readonly ended?: AbortSignal
 }
 
 const everywhere = () => true
@@ -44,9 +46,13 @@ export const PUBLIC: Access = {
 }
 
 /** A named key: entries of its scopes, and nothing else. */
-export function keyAccess(name: string, read: readonly ScopePattern[], write: readonly ScopePattern[]): Access {
+export function keyAccess(
+  name: string,
+  { read, write, ended }: { read: readonly ScopePattern[]; write: readonly ScopePattern[]; ended: AbortSignal },
+): Access {
   return {
     name,
+    ended,
     rights: new Set(['public', 'read', 'write', 'delete']),
     mayRead: (scope) => read.some((pattern) => matchesScope(pattern, scope)),
     mayWrite: (scope) => write.some((pattern) => matchesScope(pattern, scope)),

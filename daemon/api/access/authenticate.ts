@@ -44,8 +44,9 @@ export function authenticate(headers: IncomingHttpHeaders, credentials: Credenti
     if (trusts) return OPERATOR
     throw unauthorized('no token was given')
   }
-  if (credentials.operator.matches(candidate)) return OPERATOR
-  if (credentials.agent.matches(candidate)) return AGENT
+  const { operator, agent } = credentials
+  if (operator.matches(candidate)) return { ...OPERATOR, ended: operator.ended }
+  if (agent.matches(candidate)) return { ...AGENT, ended: agent.ended }
   const key = credentials.keys.find(candidate)
   if (key !== undefined) return withinLimits(key, credentials)
   // Tools that send some token of their own are let in where none is needed; a key that is revoked is not.

@@ -53,6 +53,8 @@ export interface KnownKey {
 interface KeptKey extends KnownKey {
   /** SHA-256 of the secret. It is random and long: nothing slower is needed. */
   readonly hash: Uint8Array
+  /** Aborted when it is revoked. */
+  readonly end: AbortController
 }
 
 /**
@@ -128,7 +130,7 @@ export class ApiKeys {
     const secret = randomBytes(32).toString('base64url')
     const hash = hashOf(secret)
     await this.#side.write([{ namespace: NAMESPACE, key: info.id, value: encode({ ...info, hash }) }])
-    this.#keys.set(info.id, { info, hash, access: accessOf(info) })
+    this.#keys.set(info.id, keptKey(info, hash))
     return { key: `mk_${info.id}_${secret}`, info }
   }
 
@@ -143,6 +145,7 @@ export class ApiKeys {
     }
     // Where this fails it is said, and the key lives on: one that came back with the next start would be worse.
     await this.#side.write([{ namespace: NAMESPACE, key: found.id, value: undefined }])
+    this.#keys.get(found.id)?.end.abort()
     this.#keys.delete(found.id)
     return found
   }
@@ -175,9 +178,13 @@ function refused(field: string, what: string): MeshError {
 }
 
 const hashOf = (secret: string) => createHash('sha256').update(secret).digest()
-const accessOf = ({ name, read, write }: KeyInfo) => keyAccess(name, read, write)
 
 function decodeKey(value: Uint8Array): KeptKey {
   const { hash, ...info } = decode(value) as KeyInfo & { hash: Uint8Array }
-  return { info, hash, access: accessOf(info) }
+  return keptKey(info, hash)
+}
+
+function keptKey(info: KeyInfo, hash: Uint8Array): KeptKey {
+  const end = new AbortController()
+  return { info, hash, end, access: keyAccess(info.name, { ...info, ended: end.signal }) }
 }

@@ -7,6 +7,8 @@ export interface TokenFile {
   readonly path: string
   /** Whether the candidate is the token; takes the same time whatever differs. */
   matches(candidate: string): boolean
+  /** Aborted when the token that is valid now is replaced. */
+  readonly ended: AbortSignal
   /** Replaces the token, in the file first; the old one is dead when this resolves. @throws {MeshError} `TOKEN_UNWRITABLE` */
   rotate(): Promise<void>
 }
@@ -29,13 +31,19 @@ export async function openTokenFile(
   const make = () => Buffer.from((init.random ?? randomBytes)(TOKEN_BYTES)).toString('base64url')
   // Filled anew for each candidate: a buffer of its own for each request would cost more than the comparison.
   const padded = pad('')
+  let end = new AbortController()
   let secret = pad((await readToken(path)) ?? (await writeToken(path, make())))
 
   return {
     path,
     matches: (candidate) => timingSafeEqual(pad(candidate, padded), secret),
+    get ended() {
+      return end.signal
+    },
     rotate: async () => {
       secret = pad(await writeToken(path, make()))
+      end.abort()
+      end = new AbortController()
     },
   }
 }

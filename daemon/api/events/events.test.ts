@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { LONG } from '../../../test/support/long.ts'
@@ -41,6 +42,24 @@ async function watching(query: Parameters<MeshClient['watch']>[0] = { scope }) {
   const rest = { [Symbol.asyncIterator]: () => events }
   return { first, rest }
 }
+
+test.each(['key', 'agent token', 'operator token'])(
+  'a watcher by a %s is cut when that ends, and told so',
+  async (by) => {
+    const made = by === 'key' ? (await client.createKey({ name: 'leaked', read: ['*'] })).key : undefined
+    const path = by === 'agent token' ? lab.layout.agentTokenPath : lab.layout.tokenPath
+    const token = made ?? (await readFile(path, 'utf8')).trim()
+    const theirs = createClient({ home: lab.layout.home, url: lab.url, token })
+    onTestFinished(() => theirs.close())
+    const events = theirs.watch({ scope })[Symbol.asyncIterator]()
+    expect((await events.next()).value).toMatchObject({ type: 'ready' })
+    const next = events.next()
+    if (made !== undefined) await client.revokeKey('leaked')
+    else await client.rotateToken({ token: by === 'agent token' ? 'agent' : 'operator' })
+    await put('after', 1)
+    await expect(next).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+  },
+)
 
 describe('a watcher', () => {
   test('hears of puts, deletes and what expires, with the row as it is', async () => {
