@@ -43,6 +43,8 @@ export interface ReplicaComponents {
 export interface ReplicaInit {
   /** Folder of the database. */
   readonly path: string
+  /** Commits that the feed keeps at least: 100,000 unless given. It keeps as many as there are entries anyway. */
+  readonly feedKept?: number | undefined
 }
 
 const NO_ENTRIES: ReplicaCounts = { memory: 0, skills: 0, deleted: 0, expired: 0, conflicts: 0 }
@@ -101,7 +103,7 @@ export async function openReplica(
       now,
       secrets: secrets && secretsRules(signer, secrets.allowed),
     }
-    return new Store(components, { databaseId, meshId, totals })
+    return new Store(components, { databaseId, meshId, totals, feedKept: init.feedKept })
   } catch (error) {
     await database.close()
     throw error

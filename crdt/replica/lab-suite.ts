@@ -70,13 +70,14 @@ export type TestInit = Omit<Partial<ReplicaComponents>, 'signer'> & {
   /** Of a replica that is there already. */
   readonly path?: string
   readonly members?: readonly string[]
+  readonly feedKept?: number
 }
 
 /** Opens a replica, a new one unless a path is given; it is closed when the test ends. */
 export async function openTestReplica(name: string, init: TestInit = {}): Promise<TestReplica> {
-  const { path = join(await tempFolder(), 'db'), members = MEMBERS, ...components } = init
+  const { path = join(await tempFolder(), 'db'), members = MEMBERS, feedKept, ...components } = init
   if (init.path === undefined) await createReplica(path, { meshId: MESH, records: [] })
-  const replica = await openReplica({ signer: signerOf(name), ...components }, { path })
+  const replica = await openReplica({ signer: signerOf(name), ...components }, { path, feedKept })
   onTestFinished(() => replica.close())
   replica.setAuthors(authorsOf(members))
   return Object.assign(replica, {

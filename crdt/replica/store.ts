@@ -95,6 +95,7 @@ export interface StoreInit {
   readonly databaseId: string
   readonly meshId: string
   readonly totals: Totals
+  readonly feedKept: number | undefined
 }
 
 /** {@link Replica} over a {@link Database}. */
@@ -128,6 +129,7 @@ export class Store implements Replica {
     this.#symbols = new SymbolKeeper({ database: components.database, subject, items: () => this.digest().items })
     this.#writer = new Writer(components.database, {
       totals: init.totals,
+      feedKept: init.feedKept,
       subject,
       onCommit: (commits, items) => {
         this.#rows.forget(commits.map(({ id }) => id))

@@ -81,6 +81,18 @@ describe('kept symbols', () => {
     await expectExact(third)
   })
 
+  it('are made from all items where the feed does not reach back to when they were written down', async () => {
+    const first = await openTestReplica('ceo', { workers })
+    await write(first, 0, 100)
+    await first.symbols(0)
+    await first.close()
+    const second = await openTestReplica('ceo', { workers, path: first.path, feedKept: 10 })
+    for (let round = 0; round < 5; round++) await write(second, 0, 100)
+    expect(second.horizon).toBeGreaterThan(100)
+    await second.close()
+    await expectExact(await openTestReplica('ceo', { workers, path: first.path }))
+  })
+
   it('are made from all items where they are missing, or too few for what has been added', async () => {
     const ceo = await openTestReplica('ceo', { workers })
     await write(ceo, 0, 10)

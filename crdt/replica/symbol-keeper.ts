@@ -121,19 +121,22 @@ export class SymbolKeeper {
     if (stored !== undefined) {
       const kept = decodeStoredSymbols(stored)
       const prefix = SymbolPrefix.decode(KEPT_WINDOW, kept.bytes)
-      await this.#makeUp(view, prefix, kept.position)
+      const isWhole = await this.#makeUp(view, prefix, kept.position)
       this.#savedAt = kept.position
-      if (prefix.length >= keptSymbols(prefix.size)) return { prefix, position }
+      if (isWhole && prefix.length >= keptSymbols(prefix.size)) return { prefix, position }
     }
     return { prefix: await prefixOf(view, { window: KEPT_WINDOW, items: this.#components.items() }), position }
   }
 
-  /** Brings symbols of an earlier position to that of the view. */
-  async #makeUp(view: FrozenView, prefix: SymbolPrefix, from: number): Promise<void> {
+  /** Brings symbols of an earlier position to that of the view; false where the feed does not reach back so far. */
+  async #makeUp(view: FrozenView, prefix: SymbolPrefix, from: number): Promise<boolean> {
     const seen = new Set<string>()
+    let position = from
     for await (const batch of view.batches(feedRange(from, Number.MAX_SAFE_INTEGER - 1))) {
       for (const [key, value] of batch) {
-        const { id, before } = decodeFeed(parseFeedKey(key), value)
+        const seq = parseFeedKey(key)
+        if (seq > ++position) return false
+        const { id, before } = decodeFeed(seq, value)
         const at = itemKey(this.#components.subject(id))
         const name = Buffer.from(at).toString('base64')
         const current = seen.has(name) ? undefined : view.get(at)
@@ -144,6 +147,7 @@ export class SymbolKeeper {
         prefix.add(decodeItem(current).item)
       }
     }
+    return true
   }
 }
 

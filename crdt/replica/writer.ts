@@ -15,6 +15,11 @@ const SMALL_GROUP = 32
 /** Commits of one group at most: to prepare hundreds, and to tell of them, kept the event loop for tens of milliseconds. */
 const LARGEST_GROUP = 128
 
+/** Commits that the feed keeps at least. */
+const FEED_KEPT = 100_000
+/** Records that leave the feed for each that comes, at most: a feed that is much too long becomes shorter by and by. */
+const TRIMMED_PER_COMMIT = 2
+
 /** What a commit changes of one entry. */
 export interface PendingCommit {
   readonly id: EntryId
@@ -63,6 +68,8 @@ export interface WriterInit {
   readonly totals: Totals
   /** An entry as items name it, see `subjectOf`. */
   readonly subject: (id: EntryId) => Uint8Array
+  /** Commits that the feed keeps at least: 100,000 unless given. */
+  readonly feedKept?: number | undefined
   readonly onCommit: (commits: readonly Commit[], items: readonly ItemChange[]) => void
   /** Called when a batch has failed: everything that was pending is rejected, and what built on it must be dropped. */
   readonly onFailure: () => void
@@ -159,7 +166,6 @@ export class Writer {
     const items: ItemChange[] = []
     const digests = new Map(this.#totals.digests)
     const runs = new Map<string, Run>()
-    const { horizon } = this.#totals
     let { position, counts } = this.#totals
     for (const commit of group) {
       const { id, before, after, form, write, via } = commit
@@ -193,7 +199,16 @@ export class Writer {
       operations.push({ key: digestKey(scope), value: encodeDigest(digests.get(scope) as ScopeDigest) })
     }
     operations.push({ key: metaKey('counts'), value: encodeCounts(counts) })
+    const horizon = this.#horizonFor(position, counts, group.length)
+    for (let seq = this.#totals.horizon + 1; seq <= horizon; seq++) operations.push({ key: feedKey(seq) })
     return { operations, totals: { position, horizon, counts, digests }, commits, items }
+  }
+
+  /** Whoever is further behind than there are entries reads all of them sooner than the feed. */
+  #horizonFor(position: number, { memory, skills, deleted, expired }: ReplicaCounts, commits: number): number {
+    const { horizon } = this.#totals
+    const kept = Math.max(this.#init.feedKept ?? FEED_KEPT, memory + skills + deleted + expired)
+    return Math.max(horizon, Math.min(position - kept, horizon + TRIMMED_PER_COMMIT * commits))
   }
 }
 

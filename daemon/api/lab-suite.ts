@@ -67,6 +67,8 @@ export interface LabInit {
   /** Sets config keys; TCP takes a free port unless it says otherwise. */
   readonly env?: Environment
   readonly limits?: NonNullable<ApiInit['limits']>
+  /** As a replica takes it. */
+  readonly feedKept?: number
   /** Folders between the temporary one and the home. */
   readonly below?: string
 }
@@ -88,7 +90,7 @@ export async function openLab(init: LabInit = {}): Promise<Lab> {
   const { seed } = await setUp(layout, nodeId)
   const signer = createSigner(seed)
   const secrets = loaded.config.secrets.guard ? { allowed: loaded.config.secrets.allow } : undefined
-  const store = await openReplica({ signer, secrets }, { path: layout.databasePath })
+  const store = await openReplica({ signer, secrets }, { path: layout.databasePath, feedKept: init.feedKept })
   parts.defer(() => store.close())
   const mesh = await createMesh(
     {

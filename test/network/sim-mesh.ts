@@ -20,6 +20,8 @@ import { Activity } from './activity.ts'
 import { SeededRandom } from './random.ts'
 import { SimNetwork } from './sim-network.ts'
 
+/** So few that checkpoints and symbols fall behind the feed's horizon now and then. */
+const FEED_KEPT = 25
 const SILENT = { debug() {}, info() {}, warn() {} }
 
 /** One node of a simulated mesh: a real replica and a real mesh service on a simulated network. */
@@ -141,7 +143,7 @@ export class SimMesh {
     const { activity } = this.network
     const opened = await openReplica(
       { signer, now: clock.now, workers: this.#workers },
-      { path: join(this.#folder, name) },
+      { path: join(this.#folder, name), feedKept: FEED_KEPT },
     )
     const side = activity.watch(opened.side)
     const watched = activity.watch(opened)

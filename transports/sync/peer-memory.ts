@@ -30,7 +30,7 @@ interface Retry {
 }
 
 export interface PeerMemoryComponents {
-  readonly replica: Pick<Replica, 'get' | 'apply' | 'meshId' | 'databaseId' | 'position' | 'digest'>
+  readonly replica: Pick<Replica, 'get' | 'apply' | 'meshId' | 'databaseId' | 'position' | 'horizon' | 'digest'>
   readonly side: SideStore
   readonly log: Log
   /** Unix milliseconds. */
@@ -102,12 +102,15 @@ export class PeerMemory {
     }
   }
 
-  /** The positions of the checkpoint; zeros where either side's database is another one now, or was rolled back. */
+  /**
+   * The positions of the checkpoint; zeros where either side's database is another one now, or was rolled back, and where
+   * the feed does not reach back so far.
+   */
   #validCheckpoint(at: number): readonly [mine: number, theirs: number] {
     const kept = this.#checkpoint
-    const { databaseId } = this.#components.replica
-    const isValid = kept?.ownDatabase === databaseId && kept.database === this.#database && kept.mine <= at
-    return isValid ? [kept.mine, kept.theirs] : [0, 0]
+    const { databaseId, horizon } = this.#components.replica
+    const isSame = kept?.ownDatabase === databaseId && kept.database === this.#database
+    return isSame && kept.mine >= horizon && kept.mine <= at ? [kept.mine, kept.theirs] : [0, 0]
   }
 
   /** Whether one of the two refuses an entry, as far as was known when the pass began. */

@@ -103,17 +103,23 @@ export class EventHub {
   }
 
   async *#events(from: EventPlace | undefined, filter: EventFilter, signal: AbortSignal): AsyncGenerator<string> {
-    const now = this.#store.position
     const reason = this.#whyNotFrom(from)
-    let position = from === undefined || reason !== undefined ? now : from.seq
-    const beginning = reason === undefined ? { position } : { reason, position }
-    yield this.#event(position, reason === undefined ? 'ready' : 'reset', JSON.stringify(beginning))
+    let position = from === undefined || reason !== undefined ? this.#store.position : from.seq
+    yield reason === undefined
+      ? this.#event(position, 'ready', JSON.stringify({ position }))
+      : this.#reset(position, reason)
     while (!signal.aborted) {
       const wake = this.#wake.promise
       const before = position
       const target = this.#store.position
       let texts = ''
       for await (const commit of this.#commitsAfter(position)) {
+        if (commit.seq > position + 1) {
+          // It read so slowly that the feed is not kept any more from where it is.
+          position = this.#store.position
+          texts = this.#reset(position, 'behind')
+          break
+        }
         position = commit.seq
         if (matches(filter, commit.id)) texts += await this.#render(commit)
         if (texts.length > MAX_KEPT_EVENT) {
@@ -188,6 +194,10 @@ export class EventHub {
     const text = this.#event(seq, type, `${head.slice(0, -1)},"row":${row?.json ?? 'null'}}`)
     if (text.length <= MAX_KEPT_EVENT) commit.text = text
     return text
+  }
+
+  #reset(position: number, reason: 'behind' | 'database'): string {
+    return this.#event(position, 'reset', JSON.stringify({ reason, position }))
   }
 
   #event(seq: number, type: string, data: string): string {

@@ -6,10 +6,13 @@ import { LONG } from '../../../test/support/long.ts'
 import { createClient, type MeshClient, type MeshEvent } from '../client.ts'
 import { type Lab, openLab } from '../lab-suite.ts'
 
+/** Far more than what any test reads from behind, and soon exceeded. */
+const FEED_KEPT = 4_000
+
 let lab: Lab
 let client: MeshClient
 beforeAll(async () => {
-  lab = await openLab({ limits: { heartbeatMs: 100 } })
+  lab = await openLab({ limits: { heartbeatMs: 100 }, feedKept: FEED_KEPT })
   client = createClient({ home: lab.layout.home })
 })
 afterAll(async () => {
@@ -139,6 +142,31 @@ describe('a watcher', () => {
     }
   })
 })
+
+test('a watcher whose place the feed does not reach back to is told to start over, also where it read too slowly', async () => {
+  const { call, response } = await open()
+  response.pause()
+  const start = lab.store.position
+  const large = 'x'.repeat(200_000)
+  for (let n = 0; n < 20; n++) await put(`large-${n}`, large)
+  // Twice as many as are kept, for a feed that is longer gets shorter by and by.
+  for (let done = 0; done < 2 * FEED_KEPT; done += 500) {
+    await client.bulk(Array.from({ length: 500 }, (_, n) => ({ scope, key: `hot-${n % 10}`, value: done + n })))
+  }
+  expect(lab.store.horizon).toBeGreaterThan(start + 20)
+  const { first, rest } = await watching({ scope, since: start })
+  expect(first).toMatchObject({ type: 'reset', reason: 'behind', position: lab.store.position })
+  await put('after', 1)
+  expect(await read(rest, 1)).toMatchObject([{ key: 'after' }])
+
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) {
+    text = (text + chunk).slice(-100_000)
+    if (text.includes('"key":"after"') || text.includes('event: reset')) break
+  }
+  call.destroy()
+  expect(text).toContain('event: reset\ndata: {"reason":"behind"')
+}, 60_000)
 
 /** Opens a watcher by hand, over TCP. */
 async function open(): Promise<{ status: number; response: IncomingMessage; call: ClientRequest }> {
