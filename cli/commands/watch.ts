@@ -58,9 +58,15 @@ function readPosition(typed: string): number {
   )
 }
 
+/** Why a place in the feed could not be gone on from. */
+const MISSING = {
+  behind: 'the position is so far back that the feed is not kept any more',
+  database: 'the position is not of this database',
+} as const
+
 function tell(event: MeshEvent, out: Output): void {
   if ('seq' in event) out.line(lineOf(event, out))
-  else if (event.type === 'reset') out.note('events are missing: the position is not of this database any more')
+  else if (event.type === 'reset') out.note(`events are missing: ${MISSING[event.reason]}`)
   else if (out.forPeople) out.note('watching; Ctrl-C ends it')
 }
 

@@ -59,8 +59,10 @@ async function headerOf(
   { nodeId, peerId, publicKey, version, createdAt }: BackupSource,
 ): Promise<BackupHeader> {
   const { format: databaseFormat, databaseId } = decodeDatabase(needed(view, 'database'))
-  const last = await view.lastKey(feedRange(0, Number.MAX_SAFE_INTEGER - 1))
+  const feed = feedRange(0, Number.MAX_SAFE_INTEGER - 1)
+  const [first, last] = [await view.firstKey(feed), await view.lastKey(feed)]
   const position = last === undefined ? 0 : parseFeedKey(last)
+  const commits = first === undefined ? 0 : position - parseFeedKey(first) + 1
   const counts = decodeCounts(needed(view, 'counts'))
   const shared: Uint8Array[] = []
   const prefix = digestKey('' as Scope)
@@ -82,8 +84,8 @@ async function headerOf(
     position,
     digest: Buffer.from(combine(shared)).toString('hex'),
     counts,
-    // A row, a document and an item for each entry, and a record for each commit.
-    pairs: 3 * (memory + skills + deleted + expired) + position,
+    // A row, a document and an item for each entry, and a record for each commit that the feed still has.
+    pairs: 3 * (memory + skills + deleted + expired) + commits,
   }
 }
 

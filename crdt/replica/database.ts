@@ -198,13 +198,12 @@ export class Database {
 
   /** The first key of a range. */
   async firstKey(range: KeyRange): Promise<Uint8Array | undefined> {
-    for await (const [key] of this.range(range, 1)) return key
-    return undefined
+    return endOf(await this.#open(), range, 'first')
   }
 
   /** The last key of a range. */
   async lastKey(range: KeyRange): Promise<Uint8Array | undefined> {
-    return lastKeyOf(await this.#open(), range)
+    return endOf(await this.#open(), range, 'last')
   }
 
   /**
@@ -321,6 +320,7 @@ export interface Seeker {
 /** How a {@link Database} is read within {@link Database.frozen}. */
 export interface FrozenView {
   get(key: Uint8Array): Uint8Array | undefined
+  firstKey(range: KeyRange): Promise<Uint8Array | undefined>
   lastKey(range: KeyRange): Promise<Uint8Array | undefined>
   /** Pairs of a range in order of key, some hundred at a time. */
   batches(range: KeyRange): AsyncGenerator<[Uint8Array, Uint8Array][]>
@@ -339,13 +339,14 @@ function viewOf(level: LevelDatabase, snapshot: Snapshot): FrozenView {
       const stored = level.getSync(key, { snapshot })
       return stored === undefined ? undefined : unseal(key, stored)
     },
-    lastKey: (range) => lastKeyOf(level, { ...range, snapshot }),
+    firstKey: (range) => endOf(level, { ...range, snapshot }, 'first'),
+    lastKey: (range) => endOf(level, { ...range, snapshot }, 'last'),
     batches: (range) => batchesOf(level, { ...range, snapshot }),
   }
 }
 
-async function lastKeyOf(level: LevelDatabase, range: Within): Promise<Uint8Array | undefined> {
-  for await (const key of level.keys({ ...range, reverse: true, limit: 1 })) return key
+async function endOf(level: LevelDatabase, range: Within, which: 'first' | 'last'): Promise<Uint8Array | undefined> {
+  for await (const key of level.keys({ ...range, reverse: which === 'last', limit: 1 })) return key
   return undefined
 }
 

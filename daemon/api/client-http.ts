@@ -21,6 +21,8 @@ export interface Call {
   /** Further headers. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly signal?: AbortSignal | undefined
+  /** Whether the answer has no end: it gets a connection beside those that are shared, for other calls would wait for one. */
+  readonly isEndless?: boolean
   /** Longest silence, in milliseconds, before `TIMED_OUT`. Undefined waits for ever. */
   readonly idleMs?: number | undefined
 }
@@ -62,6 +64,7 @@ function readToken(path: string): string | undefined {
 export class HttpCaller {
   readonly #target: Target
   readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS })
+  readonly #endless = new Agent()
 
   constructor(target: Target) {
     this.#target = target
@@ -69,6 +72,7 @@ export class HttpCaller {
 
   close(): void {
     this.#agent.destroy()
+    this.#endless.destroy()
   }
 
   /**
@@ -145,7 +149,8 @@ export class HttpCaller {
 
   async #send(call: Call, retry: boolean): Promise<IncomingMessage> {
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body))
-    const outgoing = request({ ...this.#address(), ...headersOf(call, body, this.#target), agent: this.#agent })
+    const agent = call.isEndless ? this.#endless : this.#agent
+    const outgoing = request({ ...this.#address(), ...headersOf(call, body, this.#target), agent })
     const abort = () => outgoing.destroy(asError(call.signal?.reason))
     call.signal?.addEventListener('abort', abort, { once: true })
     const answered = new Promise<IncomingMessage>((resolve, reject) => {

@@ -115,7 +115,13 @@ export interface WatchQuery {
 
 /** `ready` comes first, unless it is `reset`. */
 export type MeshEvent =
-  | { readonly type: 'ready' | 'reset'; readonly id: string; readonly position: number }
+  | { readonly type: 'ready'; readonly id: string; readonly position: number }
+  | {
+      readonly type: 'reset'
+      readonly id: string
+      readonly position: number
+      readonly reason: 'behind' | 'database'
+    }
   | ({ readonly type: 'put' | 'delete' | 'expire'; readonly id: string } & EventData)
 
 /** What is searched for: all these words, `"phrases"`, `beginnings*`, none of `-these`. */
@@ -289,6 +295,7 @@ export function createClient(init: ClientInit = {}): MeshClient {
         accept: 'text/event-stream',
         headers: last === undefined ? undefined : { 'last-event-id': last },
         signal: options.signal,
+        isEndless: true,
         idleMs: options.timeoutMs ?? WATCH_TIMEOUT_MS,
       }
       try {

@@ -13,10 +13,10 @@ import { until } from '../support/until.ts'
 import { allEqual, arrives, pair, sameDigest, tell, useFleet } from './fleet.ts'
 
 /** Entries of a node that is asked while it is backed up. */
-const LOAD = LONG ? 100_000 : 5_000
+const LOAD = LONG ? 100_000 : 2_000
 /** Entries of a restore that is killed, and how often. */
-const ENTRIES = 3_000
-const KILLS = LONG ? 30 : 3
+const ENTRIES = LONG ? 3_000 : 1_500
+const KILLS = LONG ? 30 : 2
 
 const fleet = useFleet()
 let folder: string

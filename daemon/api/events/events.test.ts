@@ -246,6 +246,12 @@ test('S-26: watchers beyond the cap are refused, and those that are dropped leav
   expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 1024 * 1024)
 })
 
+test('however much one client watches, its calls are answered', async () => {
+  const watches = await Promise.all(Array.from({ length: 40 }, () => watching()))
+  await put('seen', 1)
+  for (const { rest } of watches) expect(await read(rest, 1)).toMatchObject([{ key: 'seen' }])
+})
+
 test('a watch goes on by itself when the connection breaks', async () => {
   const { rest } = await watching()
   await put('before', 1)
