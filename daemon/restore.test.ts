@@ -14,7 +14,7 @@ import { type RestoredNode, restoreNode } from './restore.ts'
 import { restoredPathOf, setUp } from './setup.ts'
 
 /** Kills of a restore. */
-const KILLS = LONG ? 60 : 6
+const KILLS = LONG ? 60 : 3
 
 let folder: string
 let home: HomeLayout

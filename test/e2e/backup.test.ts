@@ -13,7 +13,7 @@ import { until } from '../support/until.ts'
 import { allEqual, arrives, pair, sameDigest, tell, useFleet } from './fleet.ts'
 
 /** Entries of a node that is asked while it is backed up. */
-const LOAD = LONG ? 100_000 : 2_000
+const LOAD = LONG ? 100_000 : 3_000
 /** Entries of a restore that is killed, and how often. */
 const ENTRIES = LONG ? 3_000 : 1_500
 const KILLS = LONG ? 30 : 2
@@ -294,7 +294,7 @@ test('while it is backed up, a node answers as before', async () => {
   tell(
     `${LOAD} entries backed up in ${ms.toFixed(0)} ms; a get meanwhile: p99 ${p99.toFixed(1)} ms, longest ${times.at(-1)?.toFixed(1)} ms`,
   )
-  expect(times.length).toBeGreaterThan(20)
+  expect(times.length).toBeGreaterThan(10)
   // 20 ms on a quiet machine.
   expect(p99).toBeLessThan(100)
 })

@@ -15,7 +15,7 @@ const USABLE_BUSY_MS = 12_000
 const STOP_MS = 2_000 + 1_500
 
 /** Homes on which two daemons start at once. */
-const RACES = LONG ? 50 : 3
+const RACES = LONG ? 50 : 2
 
 const fleet = useFleet()
 const ceo = await fleet.make('ceo', { env: UNCOMPILED })

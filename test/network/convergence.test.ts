@@ -4,7 +4,7 @@ import { LONG } from '../support/long.ts'
 import { expectEqual, expectNothingLost, FAULTS, heal, toggleLink, type Written, write } from './convergence-suite.ts'
 import { SimMesh } from './sim-mesh.ts'
 
-const SEEDS = LONG ? 5_000 : 12
+const SEEDS = LONG ? 5_000 : 10
 const NAMES = ['ceo', 'sec', 'lab', 'nas', 'mini']
 const STEPS = 120
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MESH_SCOPE } from '../../crdt/entry/index.ts'
 import { createReplica, openReplica, type Replica } from '../../crdt/replica/index.ts'
 import { createSigner } from '../../crdt/signing.ts'
+import { LONG } from '../../test/support/long.ts'
 import type { Channel, PeerId } from '../transport.ts'
 import { Link } from './link.ts'
 import type { SessionComponents } from './pass.ts'
@@ -54,8 +55,25 @@ describe('a session takes the cheapest way', () => {
     expect(types).not.toContain('sieve')
     expect(digestOf('ceo')).toEqual(digestOf('sec'))
   }, 60_000)
+})
 
-  test('entries that one side alone has are sifted out among others', async () => {
+test('so much that it is not named one by one goes by filters of everything', async () => {
+  for (const name of ['ceo', 'sec'] as const) {
+    await replicas[name].close()
+    const path = join(folder, `${name}-2`)
+    await createReplica(path, { meshId: MESH_ID, records: [] })
+    replicas[name] = await openReplica({ signer: signers[name] }, { path })
+    replicas[name].setAuthors([signers.ceo.publicKey, signers.sec.publicKey])
+  }
+  await put('ceo', 0, 10)
+  await put('sec', 100, 2_500)
+  expect(await talk()).toContain('sieve')
+  expect(digestOf('ceo')).toEqual(digestOf('sec'))
+}, 60_000)
+
+// In small numbers the meshes on a bad network do the same.
+describe.runIf(LONG)('a session sifts', () => {
+  test('entries that one side alone has out among others', async () => {
     await forget()
     await put('ceo', 1_000, 1_500)
     await put('sec', 8_000, 1_500)
@@ -74,20 +92,6 @@ describe('a session takes the cheapest way', () => {
     expect(digestOf('ceo')).toEqual(digestOf('sec'))
   }, 60_000)
 })
-
-test('so much that it is not named one by one goes by filters of everything', async () => {
-  for (const name of ['ceo', 'sec'] as const) {
-    await replicas[name].close()
-    const path = join(folder, `${name}-2`)
-    await createReplica(path, { meshId: MESH_ID, records: [] })
-    replicas[name] = await openReplica({ signer: signers[name] }, { path })
-    replicas[name].setAuthors([signers.ceo.publicKey, signers.sec.publicKey])
-  }
-  await put('ceo', 0, 10)
-  await put('sec', 100, 2_500)
-  expect(await talk()).toContain('sieve')
-  expect(digestOf('ceo')).toEqual(digestOf('sec'))
-}, 60_000)
 
 /** Makes the two equal in one session; gives the types of all messages. */
 async function talk(): Promise<ReadonlySet<string>> {
