@@ -5,7 +5,7 @@ import { until } from '../support/until.ts'
 import { allEqual, arrives, pair, tell, useFleet } from './fleet.ts'
 
 /** Memories of a join and a sync that are long enough to be interrupted. */
-const MANY = LONG ? 6_000 : 2_000
+const MANY = LONG ? 6_000 : 1_500
 
 const fleet = useFleet()
 

@@ -7,7 +7,7 @@ import { createClient, type MeshClient, type MeshEvent } from '../client.ts'
 import { type Lab, openLab } from '../lab-suite.ts'
 
 /** Far more than what any test reads from behind, and soon exceeded. */
-const FEED_KEPT = 4_000
+const FEED_KEPT = 3_500
 
 let lab: Lab
 let client: MeshClient
