@@ -5,7 +5,7 @@ import { openSearchSubject } from './subject.ts'
 
 const SIZES = {
   tiny: { rounds: 1, warmUps: 0, entries: 300, queries: 3, puts: 100 },
-  small: { rounds: 3, warmUps: 1, entries: 10_000, queries: 20, puts: 1_500 },
+  small: { rounds: 3, warmUps: 0, entries: 8_000, queries: 20, puts: 1_000 },
   full: { rounds: 7, warmUps: 1, entries: 100_000, queries: 100, puts: 5_000 },
 } as const
 

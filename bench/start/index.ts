@@ -14,7 +14,7 @@ const SIZES = {
 /** Entries of the daemons; all are compared with the first. */
 const ENTRIES: Readonly<Record<Size, readonly number[]>> = {
   tiny: [20, 60],
-  small: [1_000, 10_000],
+  small: [1_000, 5_000],
   full: [1_000, 100_000, 1_000_000],
 }
 

@@ -167,7 +167,7 @@ describe('while a mesh is changed', () => {
   }, 40_000)
 })
 
-const KILLS = LONG ? 60 : 5
+const KILLS = LONG ? 60 : 3
 const ENTRIES = 900
 
 it('a change of mesh that is killed again and again is completed, and nothing is lost', {

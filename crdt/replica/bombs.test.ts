@@ -64,25 +64,29 @@ describe('S-17: a bomb', () => {
     expect(outcomes[1]).toBe('applied')
   }, 60_000)
 
-  it('in a whole document, of operations or of text, does no more harm', async () => {
-    const ceo = await openTestReplica('ceo', { workers })
-    const operations = await documentBomb(memory('operations'), 'operations', 1_000_000)
-    const text = await documentBomb(memory('text'), 'text', LONG ? 40_000_000 : 16_000_000)
-    for (const { chunks } of [operations, text]) expect(chunks[0]?.length).toBeLessThan(200_000)
-    expect(await verdicts(ceo, [honest('a'), operations, honest('b')])).toEqual([
-      'applied',
-      'incomplete WORKER_LIMIT',
-      'applied',
-    ])
-    const [outcome, neighbour] = await verdicts(ceo, [text, honest('c')])
-    expect(['incomplete WORKER_LIMIT', 'refused CHANGE_TOO_LARGE']).toContain(outcome)
-    expect(neighbour).toBe('applied')
-    // Far from any limit of memory, but no change of it could be sent on.
-    const large = await documentBomb(memory('large'), 'text', 3_000_000)
-    expect(large.chunks[0]?.length).toBeLessThan(10_000)
-    expect(await verdicts(ceo, [large])).toEqual(['refused CHANGE_TOO_LARGE'])
-    for (const { id } of [operations, text, large]) expect(await ceo.get(id)).toBeUndefined()
-  }, 120_000)
+  it.runIf(LONG)(
+    'in a whole document, of operations or of text, does no more harm',
+    async () => {
+      const ceo = await openTestReplica('ceo', { workers })
+      const operations = await documentBomb(memory('operations'), 'operations', 1_000_000)
+      const text = await documentBomb(memory('text'), 'text', 40_000_000)
+      for (const { chunks } of [operations, text]) expect(chunks[0]?.length).toBeLessThan(200_000)
+      expect(await verdicts(ceo, [honest('a'), operations, honest('b')])).toEqual([
+        'applied',
+        'incomplete WORKER_LIMIT',
+        'applied',
+      ])
+      const [outcome, neighbour] = await verdicts(ceo, [text, honest('c')])
+      expect(['incomplete WORKER_LIMIT', 'refused CHANGE_TOO_LARGE']).toContain(outcome)
+      expect(neighbour).toBe('applied')
+      // Far from any limit of memory, but no change of it could be sent on.
+      const large = await documentBomb(memory('large'), 'text', 3_000_000)
+      expect(large.chunks[0]?.length).toBeLessThan(10_000)
+      expect(await verdicts(ceo, [large])).toEqual(['refused CHANGE_TOO_LARGE'])
+      for (const { id } of [operations, text, large]) expect(await ceo.get(id)).toBeUndefined()
+    },
+    120_000,
+  )
 
   it('is blamed alone, also when others are at work beside it', async () => {
     const ceo = await openTestReplica('ceo', { workers })

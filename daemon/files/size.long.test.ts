@@ -13,8 +13,6 @@ import { PATIENTLY, viewPaths } from './view-suite.ts'
 
 /** Enough that work on all of them stands out from work on a few. */
 const ENTRIES = 3_000
-/** Enough where it does not matter how many. */
-const SOME = 500
 /** Looked at between the first two pauses of a look, and what else a start or a put does with files. */
 const FEW_FILE_OPERATIONS = 2_200
 const FEW_READS = 50
@@ -145,21 +143,21 @@ describe('with many entries', () => {
   })
 
   test('a folder that is removed is noticed by the next write, and all in it is written again (S-34)', async () => {
-    await putMany(SOME)
+    await putMany(ENTRIES)
     const running = await startView()
     await running.settled(store.position)
     await running.check()
     await rm(join(home, 'mesh'), { recursive: true })
     await store.putMemory({ scope, key: 'new', value: 'here', nodeId: 'ceo' })
-    await expect.poll(async () => (await fileNames()).length, PATIENTLY).toBe(SOME + 1)
+    await expect.poll(async () => (await fileNames()).length, PATIENTLY).toBe(ENTRIES + 1)
     await expect
       .poll(() => running.findings(), PATIENTLY)
       .toEqual([expect.objectContaining({ checkId: 'files.vanished', severity: 'info' })])
-    expect(store.counts().memory).toBe(SOME + 1)
+    expect(store.counts().memory).toBe(ENTRIES + 1)
   })
 
   test('who asks for a look waits a bounded time, and is told that it goes on', async () => {
-    await putMany(SOME)
+    await putMany(ENTRIES)
     const init = { ...viewPaths(home), memoryJson: false, flatSkills: false, timing: { maxCheckMs: 1 } }
     const hasty = createFileView({ store, log: pino({ level: 'silent' }) }, init)
     view = hasty
