@@ -13,7 +13,7 @@ afterAll(() => ceo?.stop())
 test('a key is made, listed without its secret, and revoked', async () => {
   const made = await ceo.run(['key', 'create', 'reports', '--read', 'mesh', '-r', 'user:*', '--rate', '60'])
   expect([made.exit, made.stdout]).toEqual([EXIT.ok, expect.stringMatching(/^mk_[a-z2-7]{8}_[\w-]{43}\n$/)])
-  const [, id = '', secret = ''] = made.stdout.trim().split('_')
+  const [, id = '', secret = ''] = /^mk_([a-z2-7]{8})_(.+)$/.exec(made.stdout.trim()) ?? []
   const listed = await ceo.run(['key', 'ls'])
   expect(listed.stdout).toMatch(new RegExp(`^reports\t${id}\tmesh user:\\*\t\t\t60\t20\\d\\d-`))
   expect(listed.stdout).not.toContain(secret)
