@@ -8,7 +8,7 @@ import { openAdditions } from './subject.ts'
 
 const SIZES = {
   tiny: { rounds: 1, warmUps: 0, connections: 4, puts: 40, watchers: 3, lone: 4 },
-  small: { rounds: 3, warmUps: 0, connections: 16, puts: 500, watchers: 100, lone: 20 },
+  small: { rounds: 3, warmUps: 0, connections: 16, puts: 300, watchers: 100, lone: 10 },
   full: { rounds: 7, warmUps: 1, connections: 16, puts: 4_000, watchers: 100, lone: 300 },
 } as const
 

@@ -7,7 +7,7 @@ import { openFirstSync } from './subject.ts'
 
 const SIZES = {
   tiny: { rounds: 1, warmUps: 0, entries: 60 },
-  small: { rounds: 3, warmUps: 0, entries: 3_000 },
+  small: { rounds: 3, warmUps: 0, entries: 2_000 },
   full: { rounds: 3, warmUps: 0, entries: 100_000 },
 } as const satisfies Question['sizes']
 

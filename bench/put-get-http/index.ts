@@ -7,7 +7,7 @@ import { openPutGetHttp } from './subject.ts'
 
 const SIZES = {
   tiny: { rounds: 1, warmUps: 0, connections: 4, keys: 20, puts: 50, hot: 20, gets: 50 },
-  small: { rounds: 3, warmUps: 1, connections: 16, keys: 1_000, puts: 800, hot: 600, gets: 20_000 },
+  small: { rounds: 3, warmUps: 1, connections: 16, keys: 1_000, puts: 500, hot: 400, gets: 15_000 },
   full: { rounds: 5, warmUps: 1, connections: 16, keys: 1_000, puts: 8_000, hot: 5_000, gets: 100_000 },
 } as const
 

@@ -7,14 +7,14 @@ import { openStart } from './subject.ts'
 
 const SIZES = {
   tiny: { rounds: 1, warmUps: 0, puts: 5, gets: 20 },
-  small: { rounds: 3, warmUps: 0, puts: 200, gets: 1_000 },
+  small: { rounds: 3, warmUps: 0, puts: 100, gets: 500 },
   full: { rounds: 5, warmUps: 1, puts: 500, gets: 5_000 },
 } as const satisfies Question['sizes']
 
 /** Entries of the daemons; all are compared with the first. */
 const ENTRIES: Readonly<Record<Size, readonly number[]>> = {
   tiny: [20, 60],
-  small: [1_000, 5_000],
+  small: [1_000, 3_000],
   full: [1_000, 100_000, 1_000_000],
 }
 

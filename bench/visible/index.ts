@@ -10,7 +10,7 @@ import { openVisible } from './subject.ts'
 
 const SIZES = {
   tiny: { rounds: 1, warmUps: 0, puts: 5, pushed: 3, few: 2, many: 3 },
-  small: { rounds: 3, warmUps: 0, puts: 60, pushed: 10, few: 2, many: 10 },
+  small: { rounds: 3, warmUps: 0, puts: 30, pushed: 5, few: 2, many: 10 },
   full: { rounds: 5, warmUps: 1, puts: 1_000, pushed: 50, few: 2, many: 10 },
 } as const satisfies Question['sizes']
 
